@@ -1,0 +1,306 @@
+"""The contract between whoever asks for a take and the backend that makes it.
+
+A :class:`Job` says everything about one request, a :class:`Progress` where the work stands, a :class:`Result` what came
+of it. All are frozen, checked when they are made, and travel as versioned JSON. Standard library only: Blender's
+Python, the worker and a shell read the same module.
+
+Conventions, nowhere else restated:
+
+* Poses are camera-to-world 4x4 matrices, row-major, metres, right-handed world, OpenCV camera axes (x right, y down,
+  z forward).
+* Intrinsics are pixels of the stated frame size; pixel centres lie at half-integers, so a centred lens has
+  ``cx = width / 2``.
+* There is one pose, one set of intrinsics and one footage index per timeline frame of the take.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from . import messages
+from .messages import ContractError, Message, spec
+
+VERSION = 1
+
+ENGINES = ("reproject",)
+DEPTHS = ("plane", "scene", "file")
+FOOTAGE_KINDS = ("movie", "images")
+# How a take is stored, and what its file name ends in; the two without an ending are folders of numbered pictures.
+FORMATS = {"h264": ".mp4", "prores4444": ".mov", "ffv1": ".mkv", "png": "", "exr": ""}
+
+DEFAULT_SUBJECT_DISTANCE = 4.0
+"""Metres from camera to subject where nobody says: what the published arcs turn around."""
+
+Pose = tuple[tuple[float, float, float, float], ...]
+
+# A pose sampled in float32 and scaled by a parent is off by a few 1e-7; a sheared or mirrored one by far more.
+_RIGID_TOLERANCE = 1e-4
+_LARGEST_SIDE = 16384
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intrinsics(Message):
+    """A pinhole lens in pixels of the frame it belongs to."""
+
+    fx: float = spec("focal length along x, pixels", above=0)
+    fy: float = spec("focal length along y, pixels", above=0)
+    cx: float = spec("principal point from the left edge, pixels")
+    cy: float = spec("principal point from the top edge, pixels")
+
+    def scaled(self, x: float, y: float) -> Intrinsics:
+        """The same lens on a frame resized by these factors."""
+        return Intrinsics(fx=self.fx * x, fy=self.fy * y, cx=self.cx * x, cy=self.cy * y)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trajectory(Message):
+    """A camera, frame by frame."""
+
+    width: int = spec("width of the frame that the intrinsics are in", minimum=1, maximum=_LARGEST_SIDE)
+    height: int = spec("height of that frame", minimum=1, maximum=_LARGEST_SIDE)
+    poses: tuple[Pose, ...] = spec("camera-to-world, one per timeline frame")
+    intrinsics: tuple[Intrinsics, ...] = spec("one per timeline frame")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.poses:
+            raise ContractError("poses", "none", "one per timeline frame, at least one")
+        for index, pose in enumerate(self.poses):
+            _check_rigid(pose, f"poses[{index}]")
+        if len(self.intrinsics) != len(self.poses):
+            raise ContractError("intrinsics", f"{len(self.intrinsics)} entries", f"{len(self.poses)}, one per pose")
+
+    def __len__(self) -> int:
+        return len(self.poses)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Footage(Message):
+    """The clip to re-shoot, and which of its frames each timeline frame shows."""
+
+    kind: str = spec("one movie file, or a list of pictures", choices=FOOTAGE_KINDS)
+    files: tuple[str, ...] = spec("absolute paths: the movie, or the pictures in order")
+    frames: tuple[int, ...] = spec("for each timeline frame, the index of the footage frame shown, from 0")
+    width: int = spec("width as displayed, pixels", minimum=1, maximum=_LARGEST_SIDE)
+    height: int = spec("height as displayed, pixels", minimum=1, maximum=_LARGEST_SIDE)
+    identity: str = spec("what the footage is, where the files are only a copy made for this job", default="")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.files or (self.kind == "movie" and len(self.files) != 1):
+            expected = "exactly one movie file" if self.kind == "movie" else "at least one picture"
+            raise ContractError("files", f"{len(self.files)} files", expected)
+        if not self.frames:
+            raise ContractError("frames", "none", "one per timeline frame, at least one")
+        for index, frame in enumerate(self.frames):
+            if frame < 0:
+                raise ContractError(f"frames[{index}]", frame, "0 or more")
+            if self.kind == "images" and frame >= len(self.files):
+                raise ContractError(f"frames[{index}]", frame, f"less than {len(self.files)}, the number of pictures")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Depth(Message):
+    """How far the footage's pixels are. Depth is planar: along the camera's z axis, in metres."""
+
+    kind: str = spec("a flat plane at the subject distance, the scene's own, or files", "plane", choices=DEPTHS)
+    files: tuple[str, ...] = spec("one per timeline frame (EXR, 16-bit PNG or npy); none for a plane", ())
+    scale: float = spec("metres per unit of the files; for 16-bit PNG, metres at white", 1.0, above=0)
+    identity: str = spec("what the depth was made from, where the files are only a copy made for this job", "")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.kind == "plane" and self.files:
+            raise ContractError("files", f"{len(self.files)} files", "none for a plane")
+        if self.kind != "plane" and not self.files:
+            raise ContractError("files", "none", "one depth file per timeline frame")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineSettings(Message):
+    """What makes the frames, and how."""
+
+    engine: str = spec("the engine's name", "reproject", choices=ENGINES)
+    seed: int = spec("for engines that draw random numbers", 0, minimum=0, maximum=2**63 - 1)
+    depth: Depth = spec("where the footage's depth comes from", Depth())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output(Message):
+    """What the take is to be."""
+
+    path: str = spec("absolute path of the file, or of the folder for numbered pictures; must not exist yet")
+    width: int = spec("pixels", minimum=1, maximum=_LARGEST_SIDE)
+    height: int = spec("pixels", minimum=1, maximum=_LARGEST_SIDE)
+    rate: Fraction = spec("frames per second, exact", above=0)
+    format: str = spec("how it is stored", "h264", choices=tuple(FORMATS))
+    mask: bool = spec("also store which pixels were invented", False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        suffix = FORMATS[self.format]
+        if suffix and not self.path.lower().endswith(suffix):
+            raise ContractError("path", self.path, f"a name ending in {suffix} for {self.format}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin(Message):
+    """Where in Blender a job came from; empty from a shell. Kept for the reader of a take, not used by engines."""
+
+    blend: str = spec("the .blend file", "")
+    scene: str = spec("the scene whose sequencer holds the footage", "")
+    strip: str = spec("the footage's strip", "")
+    frame_start: int = spec("the timeline frame of the take's first frame", 0)
+    camera: str = spec("the target camera", "")
+    camera_scene: str = spec("the scene that the target camera moves in", "")
+    camera_frame: float = spec("the frame of that scene that meets the take's first frame", 0.0)
+    source_camera: str = spec("the source camera", "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job(Message):
+    """One request: this footage, seen by this camera."""
+
+    footage: Footage = spec("the clip to re-shoot")
+    target: Trajectory = spec("the camera to see it with")
+    output: Output = spec("the take to make")
+    settings: EngineSettings = spec("the engine", EngineSettings())
+    source: Trajectory | None = spec("the camera that shot the footage; none: static at the target's first pose", None)
+    lens: Intrinsics | None = spec(
+        "the footage's own lens, pixels of the footage, where no source is given; none: the target's first", None
+    )
+    subject_distance: float = spec("metres from camera to subject", DEFAULT_SUBJECT_DISTANCE, above=0)
+    origin: Origin = spec("where the job came from", Origin())
+    version: int = spec("of this contract", VERSION, choices=(VERSION,))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        count = len(self.footage.frames)
+        _check_count("target.poses", len(self.target), count)
+        if self.source is not None:
+            _check_count("source.poses", len(self.source), count)
+        if self.settings.depth.kind != "plane":
+            _check_count("settings.depth.files", len(self.settings.depth.files), count)
+
+    def __len__(self) -> int:
+        """How many frames the take has."""
+        return len(self.footage.frames)
+
+    def check_files(self) -> None:
+        """Raise ContractError for the first file that is not there, or an output that already is."""
+        for place, files in (
+            ("footage.files", self.footage.files),
+            ("settings.depth.files", self.settings.depth.files),
+        ):
+            for index, path in enumerate(files):
+                if not os.path.isfile(path):
+                    raise ContractError(f"{place}[{index}]", f"no file at {path!r}", "a file that can be read")
+        if os.path.lexists(self.output.path):
+            raise ContractError("output.path", f"{self.output.path!r}, which exists", "a name that is still free")
+
+    def digest(self) -> str:
+        """A hash that two jobs share when their takes would be the same, wherever they are stored.
+
+        Files that were made for the job alone (an intermediate, rendered depth) count by the identity of what they
+        were made from; others by path, size and time of change.
+        """
+        data = self.to_json()
+        for part in (data["footage"], data["settings"]["depth"]):
+            if part["identity"]:
+                del part["files"]
+            else:
+                part["files"] = [_stamp(path) for path in part["files"]]
+        del data["output"]["path"], data["origin"]
+        return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress(Message):
+    """Where the work stands. Phases follow one another; steps count within a phase."""
+
+    phase: str = spec("what is being done, in words")
+    step: int = spec("steps done in this phase", minimum=0)
+    total: int = spec("steps of this phase", minimum=0)
+    seconds_left: float | None = spec("until the whole job is done, where that can be told", None, minimum=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result(Message):
+    """What came of a job."""
+
+    path: str = spec("the take's file or folder")
+    mask: str = spec("the file or folder that tells invented pixels (white), or nothing", "")
+    frames: int = spec("how many", minimum=1)
+    width: int = spec("pixels", minimum=1)
+    height: int = spec("pixels", minimum=1)
+    rate: Fraction = spec("frames per second, exact", above=0)
+    engine: str = spec("what made it", choices=ENGINES)
+    depth: str = spec("the depth that was used, in words", "")
+    invented_mean: float = spec("share of the pixels that no footage showed, over the whole take", 0.0, minimum=0)
+    invented_most: float = spec("the same in the frame that has the most of them", 0.0, minimum=0)
+    seconds: float = spec("how long the work took", 0.0, minimum=0)
+    warnings: tuple[str, ...] = spec("what the user should know, in whole sentences", ())
+    backend: str = spec("version of the backend", "")
+
+
+def loads(text: str | bytes) -> Job:
+    """The job in a JSON text: a job on its own, or the one inside a take's record."""
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise ContractError("job", f"text that is not JSON ({error})", "a job as JSON") from None
+    if isinstance(data, dict) and "job" in data:
+        data = data["job"]
+    return Job.from_json(data)
+
+
+def take_record(job: Job, result: Result) -> str:
+    """The text kept beside a take: enough to know what it is and to make it again."""
+    record = {"recam": VERSION, "digest": job.digest(), "job": job.to_json(), "result": result.to_json()}
+    return json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+
+
+def json_schema() -> dict[str, Any]:
+    """A JSON Schema (draft 2020-12) of a job, with every message as a definition."""
+    schema = messages.json_schema(Job, Progress, Result)
+    return schema | {"title": f"ReCam job, version {VERSION}", "$ref": "#/$defs/Job"}
+
+
+# Checks
+
+
+def _check_count(field: str, found: int, expected: int) -> None:
+    if found != expected:
+        raise ContractError(field, f"{found} entries", f"{expected}, one per timeline frame")
+
+
+def _check_rigid(pose: Pose, field: str) -> None:
+    if len(pose) != 4 or any(len(row) != 4 for row in pose):
+        raise ContractError(field, pose, "4 rows of 4 numbers")
+    if not all(math.isfinite(value) for row in pose for value in row):
+        raise ContractError(field, pose, "finite numbers")
+    if any(abs(value - wanted) > _RIGID_TOLERANCE for value, wanted in zip(pose[3], (0, 0, 0, 1), strict=True)):
+        raise ContractError(field, pose, "a last row of 0 0 0 1")
+    x, y, z = ([pose[row][column] for row in range(3)] for column in range(3))
+    dots = [sum(a * b for a, b in zip(u, v, strict=True)) for u, v in ((x, x), (y, y), (z, z), (x, y), (y, z), (z, x))]
+    if any(abs(dot - wanted) > _RIGID_TOLERANCE for dot, wanted in zip(dots, (1, 1, 1, 0, 0, 0), strict=True)):
+        raise ContractError(field, pose, "a rigid pose: axes of length 1 at right angles")
+    handedness = (
+        x[0] * (y[1] * z[2] - y[2] * z[1]) - x[1] * (y[0] * z[2] - y[2] * z[0]) + x[2] * (y[0] * z[1] - y[1] * z[0])
+    )
+    if handedness < 0:
+        raise ContractError(field, pose, "a rotation, not a mirror image")
+
+
+def _stamp(path: str) -> list[Any]:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return [path, None, None]
+    return [path, found.st_size, found.st_mtime_ns]
