@@ -1,0 +1,110 @@
+"""What an engine is: footage, cameras and settings in, frames out, in order.
+
+An engine knows nothing of files, Blender or JSON-RPC: it asks for frames by their place in the timeline, tells where
+it stands, and yields. :func:`create` makes the one that a job names; what an engine needs is imported only then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from .contract import EngineSettings, Trajectory
+
+Image = npt.NDArray[Any]
+"""(h, w, 3) RGB or (h, w, 4) RGBA, uint8 or uint16, alpha straight (not multiplied in)."""
+
+Report = Callable[[str, int, int], None]
+"""``report(phase, step, total)``, called at least once a frame. May raise :class:`Cancelled`."""
+
+
+class Cancelled(Exception):  # noqa: N818 - it is no error
+    """Raised out of :data:`Report` by whoever no longer wants the frames."""
+
+
+class FrameSource(Protocol):
+    """Where footage comes from: ``frame(i)`` is what the timeline's frame ``i`` shows. Going forward is cheap."""
+
+    @property
+    def width(self) -> int: ...
+
+    @property
+    def height(self) -> int: ...
+
+    def frame(self, index: int, /) -> Image: ...
+
+
+class DepthSource(Protocol):
+    """Where depth comes from: ``frame(i)`` is float32 (h, w) of the footage's size.
+
+    Planar depth along the source camera's z axis, metres; ``inf`` where there is nothing (a sky).
+    """
+
+    def frame(self, index: int, /) -> npt.NDArray[np.float32]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shot:
+    """One take to make.
+
+    Attributes:
+        footage: the clip, by timeline frame.
+        depth: how far its pixels are; None for a plane at ``subject_distance``.
+        source: the camera that shot the footage, one pose per timeline frame.
+        target: the camera to see it with, one pose per timeline frame.
+        subject_distance: metres from the camera to what it looks at.
+        settings: of the engine.
+        width, height: of the take, pixels.
+    """
+
+    footage: FrameSource
+    depth: DepthSource | None
+    source: Trajectory
+    target: Trajectory
+    subject_distance: float
+    settings: EngineSettings
+    width: int
+    height: int
+
+    @property
+    def length(self) -> int:
+        """Frames of the take."""
+        return len(self.target)
+
+
+class Frame(NamedTuple):
+    """One frame of a take.
+
+    Attributes:
+        image: of the take's size, with the footage's type and channels.
+        invented: uint8 (h, w), the share of each pixel that no footage shows: 255 where all of it was made up.
+    """
+
+    image: Image
+    invented: npt.NDArray[np.uint8]
+
+
+class Engine(Protocol):
+    """What makes frames."""
+
+    name: str
+    depth_used: str
+    """In words, once :meth:`frames` has begun."""
+    warnings: list[str]
+    """Whole sentences, complete once :meth:`frames` has ended."""
+
+    def frames(self, shot: Shot, report: Report) -> Iterator[Frame]:
+        """The take's frames, in order. Closing the iterator frees what the engine holds."""
+
+
+def create(settings: EngineSettings) -> Engine:
+    """The engine that the settings name."""
+    if settings.engine == "reproject":
+        from .reproject import Reproject
+
+        return Reproject(settings)
+    raise ValueError(f"no engine is called {settings.engine!r}")
