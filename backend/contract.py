@@ -19,6 +19,8 @@ import hashlib
 import json
 import math
 import os
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -120,6 +122,33 @@ class Depth(Message):
             raise ContractError("files", f"{len(self.files)} files", "none for a plane")
         if self.kind != "plane" and not self.files:
             raise ContractError("files", "none", "one depth file per timeline frame")
+
+    @classmethod
+    def from_path(cls, path: str, frames: Sequence[int], *, scale: float = 1.0) -> Depth:
+        """The depth files at ``path``: one file for a still, or a folder read in the order of the numbers in its names.
+
+        Args:
+            path: a file, or a folder that holds nothing but depth files (hidden files aside).
+            frames: the footage's frames, one per timeline frame (:attr:`Footage.frames`).
+            scale: metres per unit, as in the field of that name.
+
+        A folder is counted by timeline frames where the numbers agree, else by footage frames.
+        """
+        if os.path.isdir(path):
+            names = sorted((each for each in os.listdir(path) if not each.startswith(".")), key=_natural)
+            found = [os.path.join(path, each) for each in names]
+        else:
+            found = [path]
+        if len(found) == 1:
+            files = found * len(frames)
+        elif len(found) == len(frames):
+            files = found
+        elif len(found) > max(frames):
+            files = [found[each] for each in frames]
+        else:
+            expected = f"{len(frames)}, one per timeline frame, or {max(frames) + 1}, one per footage frame"
+            raise ContractError("settings.depth.files", f"{len(found)} files in {path!r}", expected)
+        return cls(kind="file", files=tuple(files), scale=scale)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -278,6 +307,10 @@ def json_schema() -> dict[str, Any]:
 def _check_count(field: str, found: int, expected: int) -> None:
     if found != expected:
         raise ContractError(field, f"{found} entries", f"{expected}, one per timeline frame")
+
+
+def _natural(name: str) -> list[tuple[bool, int | str]]:
+    return [(not part.isdigit(), int(part) if part.isdigit() else part) for part in re.split(r"([0-9]+)", name)]
 
 
 def _check_rigid(pose: Pose, field: str) -> None:
