@@ -1,0 +1,71 @@
+"""The zip: builds, validates, installs, and holds only what runs."""
+
+import zipfile
+from pathlib import Path
+from types import ModuleType
+
+import bpy
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _names(path: Path) -> list[str]:
+    with zipfile.ZipFile(path) as opened:
+        return opened.namelist()
+
+
+def test_zip_holds_only_what_runs(extension_zip: Path) -> None:
+    tops = {name.split("/")[0] for name in _names(extension_zip)}
+    assert tops <= {"__init__.py", "blender_manifest.toml", "LICENSE", "README.md", "recam_blender", "backend"}
+
+
+def test_zip_holds_all_that_runs(extension_zip: Path) -> None:
+    """Every module and requirements file of the two packages, and nothing that a run left behind."""
+    wanted = {
+        path.relative_to(ROOT).as_posix()
+        for package in ("recam_blender", "backend")
+        for path in (ROOT / package).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    inside = {name for name in _names(extension_zip) if name.split("/")[0] in ("recam_blender", "backend")}
+    assert inside == wanted
+    assert all(name.endswith((".py", ".txt", ".json")) for name in inside)
+    assert "backend/requirements/backend.txt" in inside
+
+
+def test_versions_agree(recam) -> None:
+    import tomllib
+
+    manifest = tomllib.loads((ROOT / "blender_manifest.toml").read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert manifest["version"] == project["project"]["version"] == recam.addon.backend.__version__
+
+
+def test_installed_and_switched_on(addon: ModuleType) -> None:
+    assert addon.__name__ == "bl_ext.user_default.recam_blender"
+    assert addon.__name__ in bpy.context.preferences.addons
+
+
+def test_survives_another_file(addon: ModuleType) -> None:
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.ops.preferences.addon_enable(module=addon.__name__)
+    bpy.ops.wm.read_homefile(use_empty=True)
+    assert addon.__name__ in bpy.context.preferences.addons
+
+
+def test_off_and_on_again(addon: ModuleType) -> None:
+    """Whatever register() made known, unregister() takes back."""
+    before = _known()
+    bpy.ops.preferences.addon_disable(module=addon.__name__)
+    assert not [name for name in _known() if "recam" in name.lower()]
+    bpy.ops.preferences.addon_enable(module=addon.__name__)
+    assert _known() == before
+
+
+def _known() -> set[str]:
+    return {name for name in dir(bpy.types) if "recam" in name.lower()} | {
+        f"{kind.__name__}.{name}"
+        for kind in (bpy.types.Scene, bpy.types.WindowManager, bpy.types.Object)
+        for name in dir(kind)
+        if "recam" in name.lower()
+    }
