@@ -1,0 +1,132 @@
+"""What the user asks for, by name, frozen at the moment of asking.
+
+Names and not Blender's objects: while a job runs the user may undo, rename, delete or open another scene.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import bpy
+
+from ..backend import contract
+from . import compat
+from .errors import ReCamError
+
+DEPTH_CHOICES = ("auto", *contract.DEPTHS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One press of the button.
+
+    Attributes:
+        scene: the scene whose sequencer holds the strip.
+        strip: the footage.
+        camera: the target camera; empty for the camera scene's active camera, cuts by markers included.
+        source_camera: the camera that shot the footage; empty for a static one at the target's first pose.
+        camera_scene: the scene that the cameras move in; empty to find it (a scene strip beside the footage, else the
+            strip's own scene).
+        camera_frame: the frame of the camera scene that meets the take's first frame; None to find it.
+        lens: the footage's focal length in millimetres on the target camera's sensor, where no source camera is
+            given; 0 for the target's lens at its first frame.
+        subject_distance: metres.
+        depth: one of DEPTH_CHOICES.
+        depth_path: file or folder of depth, for ``depth="file"``.
+        depth_scale: metres per unit of those files (16-bit PNG: metres at white).
+        width: of the take in pixels; 0 for the footage's.
+        height: likewise.
+        folder: where the take goes; empty for the usual place.
+    """
+
+    scene: str
+    strip: str
+    camera: str = ""
+    source_camera: str = ""
+    camera_scene: str = ""
+    camera_frame: float | None = None
+    lens: float = 0.0
+    subject_distance: float = contract.DEFAULT_SUBJECT_DISTANCE
+    engine: str = "reproject"
+    seed: int = 0
+    depth: str = "auto"
+    depth_path: str = ""
+    depth_scale: float = 1.0
+    format: str = "h264"
+    mask: bool = False
+    width: int = 0
+    height: int = 0
+    folder: str = ""
+
+    def __post_init__(self) -> None:
+        _choose("engine", self.engine, contract.ENGINES)
+        _choose("depth", self.depth, DEPTH_CHOICES)
+        _choose("format", self.format, tuple(contract.FORMATS))
+        if self.depth == "file" and not self.depth_path:
+            raise ReCamError("Depth from files was chosen, but no file or folder is given.")
+        if self.subject_distance <= 0:
+            raise ReCamError(f"The subject distance is {self.subject_distance:g} m; it must be more than 0.")
+        if self.lens < 0:
+            raise ReCamError(f"The footage's lens is {self.lens:g} mm; it must be more than 0, or 0 for the target's.")
+        if bool(self.width) != bool(self.height) or self.width < 0 or self.height < 0:
+            raise ReCamError(f"The take's size is {self.width} x {self.height}; give both sides, or 0 x 0.")
+
+
+def from_settings(scene: bpy.types.Scene) -> Request:
+    """What the sequencer's panel of this scene asks for: its active strip and its settings."""
+    strip = compat.active_strip(scene)
+    if strip is None:
+        raise ReCamError("Select the strip to re-shoot in the sequencer.")
+    settings = scene.recam
+    return Request(
+        scene=scene.name,
+        strip=strip.name,
+        camera=settings.camera.name if settings.camera else "",
+        source_camera=settings.source_camera.name if settings.source_camera else "",
+        camera_scene=settings.camera_scene.name if settings.camera_scene else "",
+        camera_frame=settings.camera_frame if settings.use_camera_frame else None,
+        lens=settings.lens if settings.use_lens else 0.0,
+        subject_distance=settings.subject_distance,
+        engine=settings.engine,
+        seed=settings.seed,
+        depth=settings.depth,
+        depth_path=bpy.path.abspath(settings.depth_path),
+        depth_scale=settings.depth_scale,
+        format=settings.format,
+        mask=settings.mask,
+    )
+
+
+def from_texts(values: dict[str, str]) -> Request:
+    """A request whose fields arrive as text, from a command line or a table. Unknown names are refused."""
+    fields = {each.name: each for each in dataclasses.fields(Request)}
+    read: dict[str, Any] = {}
+    for name, text in values.items():
+        if name not in fields:
+            raise ReCamError(f"There is no setting {name!r}; there are " + ", ".join(sorted(fields)) + ".")
+        read[name] = _read(name, text, str(fields[name].type))
+    for name in ("scene", "strip"):
+        if name not in read:
+            raise ReCamError(f"No {name} is given.")
+    return Request(**read)
+
+
+def _read(name: str, text: str, kind: str) -> str | int | float | bool:
+    try:
+        if kind == "int":
+            return int(text)
+        if kind.startswith("float"):
+            return float(text)
+        if kind == "bool":
+            return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[text.lower()]
+    except (ValueError, KeyError):
+        expected = {"int": "a whole number", "bool": "yes or no"}.get(kind, "a number")
+        raise ReCamError(f"{name}: found {text!r}, expected {expected}.") from None
+    return text
+
+
+def _choose(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ReCamError(f"{name}: found {value!r}, expected one of " + ", ".join(choices) + ".")

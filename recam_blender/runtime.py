@@ -1,0 +1,82 @@
+"""What is going on right now: the one running job and the one worker. Never saved in a file, gone with Blender."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from dataclasses import dataclass, field
+
+import bpy
+
+from ..backend.contract import Progress
+from . import client
+from .preferences import ADDON, backend_python
+
+
+@dataclass
+class Running:
+    """A job under way, as the panel shows it."""
+
+    strip: str
+    camera: str
+    progress: Progress = field(default_factory=lambda: Progress(phase="Starting", step=0, total=0))
+    cancel_asked: bool = False
+    started: float = field(default_factory=time.monotonic)
+
+
+@dataclass(frozen=True)
+class Message:
+    """How the last job ended, until the next begins."""
+
+    text: str
+    icon: str
+
+
+running: Running | None = None
+message: Message | None = None
+
+_worker: client.Worker | None = None
+_interpreter = ""
+
+
+def worker(python: str = "") -> client.Worker:
+    """The worker, started if there is none; it stays warm for the next job.
+
+    Args:
+        python: an interpreter that overrides what the preferences and the environment say.
+    """
+    global _worker, _interpreter
+    interpreter = backend_python(python)
+    if _worker is not None and (not _worker.alive or interpreter != _interpreter):
+        stop_worker()
+    if _worker is None:
+        root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+        _worker = client.Worker.start(interpreter, package_folder=root, log_path=log_path())
+        _interpreter = interpreter
+    return _worker
+
+
+def stop_worker() -> None:
+    """End the worker, gently if it listens."""
+    global _worker
+    if _worker is not None:
+        _worker.close()
+        _worker = None
+
+
+def user_folder() -> str:
+    """The folder that Blender gives this extension for its own files; it outlives upgrades."""
+    return bpy.utils.extension_path_user(ADDON, path="", create=True)
+
+
+def log_path() -> str:
+    """Where the worker of this Blender writes what it has to say."""
+    folder = os.path.join(user_folder(), "logs")
+    os.makedirs(folder, exist_ok=True)
+    return os.path.join(folder, f"worker-{os.getpid()}.log")
+
+
+def scratch_folder() -> tempfile.TemporaryDirectory[str]:
+    """A folder for files that one job needs and nobody else; Blender's own temporary folder holds it."""
+    return tempfile.TemporaryDirectory(prefix="recam-", dir=bpy.app.tempdir, ignore_cleanup_errors=True)
