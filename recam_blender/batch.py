@@ -1,0 +1,124 @@
+"""Make the takes of a table of shots, one after another, with one worker.
+
+The table is a CSV file in UTF-8 with a header. Columns: blend, strip (both required), scene, camera, engine, settings,
+out, seed; paths are relative to the table. "settings" holds further settings as name=value, separated by semicolons.
+A shot that already has a take of the same job is skipped, so a batch that was interrupted is simply started again.
+For each shot one line of JSON goes to standard output. The exit code is 0 if all are done, 1 if some failed.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..backend.contract import Progress
+from . import command, request, reshoot
+from .errors import ReCamError
+
+COLUMNS = ("blend", "scene", "strip", "camera", "engine", "settings", "out", "seed")
+
+
+@dataclass(frozen=True)
+class ShotLine:
+    """One line of the table; ``texts`` are the fields of a request, still as text."""
+
+    line: int
+    blend: str
+    texts: dict[str, str]
+
+
+def read_table(path: str) -> list[ShotLine]:
+    """Read and check a whole table before any of it is made.
+
+    Raises:
+        ReCamError: naming the line, what stands there and what should.
+    """
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            _check_header(path, reader.fieldnames)
+            shots = [_read_line(path, reader.line_num, row) for row in reader if any(row.values())]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ReCamError(f"The table {path!r} cannot be read ({error}).") from error
+    if not shots:
+        raise ReCamError(f"The table {path!r} has no shots.")
+    return shots
+
+
+def run(shots: list[ShotLine], *, python: str = "", again: bool = False, report: Callable[[Progress], None]) -> int:
+    """Make the shots' takes and return the exit code. Each shot's end is told on standard output."""
+    code = command.DONE
+    opened = ""
+    for number, shot in enumerate(shots, 1):
+        started = time.monotonic()
+        told: dict[str, Any] = {"shot": number, "line": shot.line, "blend": shot.blend, **_names(shot)}
+        try:
+            if shot.blend != opened:
+                opened = ""
+                command.open_blend(shot.blend)
+                opened = shot.blend
+            outcome = reshoot.reshoot_now(
+                _request(shot), python=python, insert=False, skip_existing=not again, report=report
+            )
+            skipped = all(take.skipped for take in outcome.takes)
+            told["status"] = "skipped" if skipped else "done"
+            told["takes"] = [take.path for take in outcome.takes]
+            told["notes"] = list(outcome.notes)
+        except ReCamError as error:
+            code = command.FAILED
+            told["status"] = "failed"
+            told["message"] = str(error)
+        told["seconds"] = round(time.monotonic() - started, 2)
+        sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+    return code
+
+
+def _request(shot: ShotLine) -> request.Request:
+    texts = dict(shot.texts)
+    texts.setdefault("scene", command.scene_of(texts["strip"]))
+    return request.from_texts(texts)
+
+
+def _names(shot: ShotLine) -> dict[str, str]:
+    return {name: shot.texts[name] for name in ("scene", "strip", "camera") if name in shot.texts}
+
+
+def _check_header(path: str, header: Any) -> None:
+    names = list(header or ())
+    unknown = [name for name in names if name not in COLUMNS]
+    missing = [name for name in ("blend", "strip") if name not in names]
+    if unknown or missing:
+        problem = f"unknown columns {', '.join(unknown)}" if unknown else f"no column {', '.join(missing)}"
+        raise ReCamError(f"The table {path!r} has {problem}; columns are {', '.join(COLUMNS)}.")
+
+
+def _read_line(path: str, line: int, row: dict[Any, Any]) -> ShotLine:
+    if None in row or None in row.values():
+        raise ReCamError(f"Line {line} of {path!r} has more or fewer entries than the header.")
+    folder = os.path.dirname(os.path.abspath(path))
+    texts = {name: row.get(name, "") for name in ("scene", "strip", "camera", "engine", "seed") if row.get(name)}
+    if row.get("out"):
+        texts["folder"] = os.path.join(folder, row["out"])
+    for setting in filter(None, (each.strip() for each in row.get("settings", "").split(";"))):
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise ReCamError(f"Line {line} of {path!r}: setting {setting!r} is not of the form name=value.")
+        texts[name.strip()] = value.strip()
+    if "depth_path" in texts:
+        texts["depth_path"] = os.path.join(folder, texts["depth_path"])
+    blend = os.path.join(folder, row["blend"])
+    if not row["blend"] or not os.path.isfile(blend):
+        raise ReCamError(f"Line {line} of {path!r}: there is no file at {blend!r}.")
+    try:
+        # The scene may be left to be found in the file; everything else is known now.
+        request.from_texts({"scene": "to be found", **texts})
+    except ReCamError as error:
+        raise ReCamError(f"Line {line} of {path!r}: {error}") from error
+    return ShotLine(line, os.path.normpath(blend), texts)

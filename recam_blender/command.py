@@ -1,0 +1,198 @@
+"""``blender --command recam …``: the same work without a window, for one shot or a table of them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+import bpy
+
+from ..backend import contract
+from ..backend.contract import Progress
+from . import batch, compat, request, reshoot, runtime
+from .errors import ReCamError
+
+DONE, FAILED, BAD_INPUT = 0, 1, 2
+
+_DESCRIPTION = "Re-shoot footage in .blend files. The .blend files are read, never written."
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command line and return the exit code: 0 all done, 1 something failed, 2 bad input."""
+    parser = _parser()
+    try:
+        options = parser.parse_args(list(arguments))
+    except SystemExit as end:  # argparse has said why; Blender would take the exception for its own end
+        return DONE if end.code in (0, None) else BAD_INPUT
+    try:
+        code: int = options.run(options)
+    except BadInput as error:
+        _say(str(error))
+        return BAD_INPUT
+    except ReCamError as error:
+        _say(str(error))
+        return FAILED
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return 130
+    finally:
+        runtime.stop_worker()
+    return code
+
+
+class BadInput(ReCamError):
+    """The command line asks for what cannot be, which shows before any work."""
+
+
+def open_blend(path: str) -> None:
+    """Open a .blend file, for reading.
+
+    Raises:
+        ReCamError: there is none, or Blender cannot read it.
+    """
+    if not os.path.isfile(path):
+        raise ReCamError(f"There is no file at {path!r}.")
+    try:
+        bpy.ops.wm.open_mainfile(filepath=path, load_ui=False)
+    except RuntimeError as error:
+        raise ReCamError(f"Blender cannot open {path!r} ({str(error).strip()}).") from error
+
+
+def scene_of(strip: str) -> str:
+    """The one scene whose sequencer has a strip of this name.
+
+    Raises:
+        ReCamError: none has, or several have.
+    """
+    found = [scene.name for scene in bpy.data.scenes if any(each.name == strip for each in compat.strips_all(scene))]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        every = sorted({each.name for scene in bpy.data.scenes for each in compat.strips_all(scene)})
+        raise ReCamError(f"No sequencer has a strip {strip!r}; there are {', '.join(map(repr, every)) or 'none'}.")
+    raise ReCamError(f"Several scenes have a strip {strip!r}: {', '.join(map(repr, found))}. Choose one with --scene.")
+
+
+def _render(options: argparse.Namespace) -> int:
+    asked = _opened(options)
+    outcome = reshoot.reshoot_now(
+        asked,
+        python=options.backend_python,
+        insert=bool(options.save_as),
+        skip_existing=options.skip_existing,
+        report=_bar,
+    )
+    _end_bar()
+    for note in outcome.notes:
+        _say(note)
+    if options.save_as:
+        # Relative paths are kept as they are meant, wherever the copy goes.
+        bpy.ops.wm.save_as_mainfile(filepath=os.path.abspath(options.save_as), check_existing=False)
+    for take in outcome.takes:
+        print(take.path, flush=True)  # noqa: T201
+    return DONE
+
+
+def _export(options: argparse.Namespace) -> int:
+    written = reshoot.export_job(_opened(options), os.path.abspath(options.job), report=_bar)
+    _end_bar()
+    for path in written:
+        print(path, flush=True)  # noqa: T201
+    return DONE
+
+
+def _batch(options: argparse.Namespace) -> int:
+    try:
+        shots = batch.read_table(options.table)
+    except ReCamError as error:
+        raise BadInput(str(error)) from error
+    return batch.run(shots, python=options.backend_python, again=options.again, report=_bar)
+
+
+def _opened(options: argparse.Namespace) -> request.Request:
+    """The request of a command line, with its file open."""
+    open_blend(os.path.abspath(options.blend))
+    texts = {name: value for name in _REQUEST_OPTIONS if (value := getattr(options, name)) is not None}
+    try:
+        for name in ("folder", "depth_path"):
+            if name in texts:
+                texts[name] = os.path.abspath(texts[name])
+        texts.setdefault("scene", scene_of(options.strip))
+        return request.from_texts(texts)
+    except ReCamError as error:
+        raise BadInput(str(error)) from error
+
+
+# The fields of a request that have an option of their own, with what --help says of them.
+_REQUEST_OPTIONS = {
+    "strip": "the footage's strip",
+    "camera": "the target camera (default: the scene's, with its cuts)",
+    "scene": "the scene whose sequencer has the strip (default: the only one)",
+    "source_camera": "the camera that shot the footage (default: static, where the target starts)",
+    "camera_scene": "the scene that the cameras move in",
+    "camera_frame": "the frame of that scene that meets the strip's first",
+    "lens": "the footage's focal length in mm, where there is no source camera",
+    "subject_distance": f"metres (default {contract.DEFAULT_SUBJECT_DISTANCE:g})",
+    "engine": "one of " + ", ".join(contract.ENGINES),
+    "seed": "a whole number",
+    "depth": "one of " + ", ".join(request.DEPTH_CHOICES),
+    "depth_path": "file or folder, for --depth file",
+    "depth_scale": "metres per unit of the depth files",
+    "format": "one of " + ", ".join(contract.FORMATS),
+    "mask": "yes: also store which pixels were invented",
+    "width": "of the take (default: the footage's)",
+    "height": "of the take",
+    "folder": "where the take goes (default: recam beside the .blend)",
+}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="blender --command recam", description=_DESCRIPTION)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    render = commands.add_parser("render", help="make a take of one strip")
+    render.add_argument("--save-as", metavar="FILE", help="put the take into the sequencer and save a .blend here")
+    render.add_argument("--skip-existing", action="store_true", help="do nothing where a take of the same job exists")
+    render.set_defaults(run=_render)
+
+    export = commands.add_parser("export-job", help="write the job of one strip, for python -m backend render")
+    export.add_argument("--job", metavar="FILE", required=True, help="the JSON file to write")
+    export.set_defaults(run=_export)
+
+    for one in (render, export):
+        one.add_argument("blend", help="the .blend file")
+        for name, text in _REQUEST_OPTIONS.items():
+            flags = ["--" + name.replace("_", "-")] + (["--out"] if name == "folder" else [])
+            one.add_argument(*flags, dest=name, help=text, required=name == "strip")
+
+    table = commands.add_parser("batch", help="make the takes of a table of shots", description=batch.__doc__)
+    table.add_argument("table", help="the CSV file")
+    table.add_argument("--again", action="store_true", help="make a new take even where one of the same job exists")
+    table.set_defaults(run=_batch)
+
+    for one in (render, table):
+        one.add_argument("--backend-python", default="", metavar="FILE", help="the backend's interpreter")
+    return parser
+
+
+def _bar(progress: Progress) -> None:
+    """A line on stderr that overwrites itself; Blender keeps stdout for its own remarks."""
+    if not sys.stderr.isatty():
+        return
+    share = progress.step / progress.total if progress.total else 0.0
+    left = "" if progress.seconds_left is None else f" {progress.seconds_left:4.0f} s left"
+    filled = "#" * round(30 * share)
+    sys.stderr.write(f"\r{progress.phase:<28.28} [{filled:<30}] {100 * share:3.0f} %{left}\x1b[K")
+    sys.stderr.flush()
+
+
+def _end_bar() -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write("\n")
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"recam: {text}\n")
+    sys.stderr.flush()
