@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..backend.contract import Progress
-from . import command, request, reshoot
-from .errors import ReCamError
+from . import request, reshoot
+from .blendfile import open_blend, scene_of
+from .errors import DONE, FAILED, ReCamError
 
 COLUMNS = ("blend", "scene", "strip", "camera", "engine", "settings", "out", "seed")
 
@@ -53,7 +54,7 @@ def read_table(path: str) -> list[ShotLine]:
 
 def run(shots: list[ShotLine], *, python: str = "", again: bool = False, report: Callable[[Progress], None]) -> int:
     """Make the shots' takes and return the exit code. Each shot's end is told on standard output."""
-    code = command.DONE
+    code = DONE
     opened = ""
     for number, shot in enumerate(shots, 1):
         started = time.monotonic()
@@ -61,7 +62,7 @@ def run(shots: list[ShotLine], *, python: str = "", again: bool = False, report:
         try:
             if shot.blend != opened:
                 opened = ""
-                command.open_blend(shot.blend)
+                open_blend(shot.blend)
                 opened = shot.blend
             outcome = reshoot.reshoot_now(
                 _request(shot), python=python, insert=False, skip_existing=not again, report=report
@@ -71,7 +72,7 @@ def run(shots: list[ShotLine], *, python: str = "", again: bool = False, report:
             told["takes"] = [take.path for take in outcome.takes]
             told["notes"] = list(outcome.notes)
         except ReCamError as error:
-            code = command.FAILED
+            code = FAILED
             told["status"] = "failed"
             told["message"] = str(error)
         told["seconds"] = round(time.monotonic() - started, 2)
@@ -82,7 +83,7 @@ def run(shots: list[ShotLine], *, python: str = "", again: bool = False, report:
 
 def _request(shot: ShotLine) -> request.Request:
     texts = dict(shot.texts)
-    texts.setdefault("scene", command.scene_of(texts["strip"]))
+    texts.setdefault("scene", scene_of(texts["strip"]))
     return request.from_texts(texts)
 
 

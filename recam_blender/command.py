@@ -11,10 +11,9 @@ import bpy
 
 from ..backend import contract
 from ..backend.contract import Progress
-from . import batch, compat, request, reshoot, runtime
-from .errors import ReCamError
-
-DONE, FAILED, BAD_INPUT = 0, 1, 2
+from . import batch, request, reshoot, runtime
+from .blendfile import open_blend, scene_of
+from .errors import BAD_INPUT, DONE, FAILED, ReCamError
 
 _DESCRIPTION = "Re-shoot footage in .blend files. The .blend files are read, never written."
 
@@ -28,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
         return DONE if end.code in (0, None) else BAD_INPUT
     try:
         code: int = options.run(options)
-    except BadInput as error:
+    except BadInputError as error:
         _say(str(error))
         return BAD_INPUT
     except ReCamError as error:
@@ -42,37 +41,8 @@ def main(arguments: Sequence[str]) -> int:
     return code
 
 
-class BadInput(ReCamError):
+class BadInputError(ReCamError):
     """The command line asks for what cannot be, which shows before any work."""
-
-
-def open_blend(path: str) -> None:
-    """Open a .blend file, for reading.
-
-    Raises:
-        ReCamError: there is none, or Blender cannot read it.
-    """
-    if not os.path.isfile(path):
-        raise ReCamError(f"There is no file at {path!r}.")
-    try:
-        bpy.ops.wm.open_mainfile(filepath=path, load_ui=False)
-    except RuntimeError as error:
-        raise ReCamError(f"Blender cannot open {path!r} ({str(error).strip()}).") from error
-
-
-def scene_of(strip: str) -> str:
-    """The one scene whose sequencer has a strip of this name.
-
-    Raises:
-        ReCamError: none has, or several have.
-    """
-    found = [scene.name for scene in bpy.data.scenes if any(each.name == strip for each in compat.strips_all(scene))]
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        every = sorted({each.name for scene in bpy.data.scenes for each in compat.strips_all(scene)})
-        raise ReCamError(f"No sequencer has a strip {strip!r}; there are {', '.join(map(repr, every)) or 'none'}.")
-    raise ReCamError(f"Several scenes have a strip {strip!r}: {', '.join(map(repr, found))}. Choose one with --scene.")
 
 
 def _render(options: argparse.Namespace) -> int:
@@ -107,7 +77,7 @@ def _batch(options: argparse.Namespace) -> int:
     try:
         shots = batch.read_table(options.table)
     except ReCamError as error:
-        raise BadInput(str(error)) from error
+        raise BadInputError(str(error)) from error
     return batch.run(shots, python=options.backend_python, again=options.again, report=_bar)
 
 
@@ -122,7 +92,7 @@ def _opened(options: argparse.Namespace) -> request.Request:
         texts.setdefault("scene", scene_of(options.strip))
         return request.from_texts(texts)
     except ReCamError as error:
-        raise BadInput(str(error)) from error
+        raise BadInputError(str(error)) from error
 
 
 # The fields of a request that have an option of their own, with what --help says of them.

@@ -1,4 +1,7 @@
-"""What ReCam tells its user when something cannot be done: one sentence, no traceback."""
+"""What ReCam tells its user when something cannot be done: one sentence and no traceback, or an exit code."""
+
+DONE, FAILED, BAD_INPUT = 0, 1, 2
+"""Exit codes of the command line."""
 
 
 class ReCamError(Exception):

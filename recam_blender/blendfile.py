@@ -1,0 +1,39 @@
+"""Opening .blend files from a command line, and finding one's way in them."""
+
+from __future__ import annotations
+
+import os
+
+import bpy
+
+from . import compat
+from .errors import ReCamError
+
+
+def open_blend(path: str) -> None:
+    """Open a .blend file, for reading.
+
+    Raises:
+        ReCamError: there is none, or Blender cannot read it.
+    """
+    if not os.path.isfile(path):
+        raise ReCamError(f"There is no file at {path!r}.")
+    try:
+        bpy.ops.wm.open_mainfile(filepath=path, load_ui=False)
+    except RuntimeError as error:
+        raise ReCamError(f"Blender cannot open {path!r} ({str(error).strip()}).") from error
+
+
+def scene_of(strip: str) -> str:
+    """The one scene whose sequencer has a strip of this name.
+
+    Raises:
+        ReCamError: none has, or several have.
+    """
+    found = [scene.name for scene in bpy.data.scenes if any(each.name == strip for each in compat.strips_all(scene))]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        every = sorted({each.name for scene in bpy.data.scenes for each in compat.strips_all(scene)})
+        raise ReCamError(f"No sequencer has a strip {strip!r}; there are {', '.join(map(repr, every)) or 'none'}.")
+    raise ReCamError(f"Several scenes have a strip {strip!r}: {', '.join(map(repr, found))}. Choose one with --scene.")
