@@ -28,6 +28,30 @@ from typing import Any
 from . import messages
 from .messages import ContractError, Message, spec
 
+__all__ = [
+    "DEFAULT_SUBJECT_DISTANCE",
+    "DEPTHS",
+    "ENGINES",
+    "FOOTAGE_KINDS",
+    "FORMATS",
+    "VERSION",
+    "ContractError",
+    "Depth",
+    "EngineSettings",
+    "Footage",
+    "Intrinsics",
+    "Job",
+    "Origin",
+    "Output",
+    "Pose",
+    "Progress",
+    "Result",
+    "Trajectory",
+    "json_schema",
+    "loads",
+    "take_record",
+]
+
 VERSION = 1
 
 ENGINES = ("reproject",)
@@ -177,6 +201,12 @@ class Output(Message):
         if suffix and not self.path.lower().endswith(suffix):
             raise ContractError("path", self.path, f"a name ending in {suffix} for {self.format}")
 
+    @property
+    def record(self) -> str:
+        """Where the take's record lies: beside it, under its name."""
+        path = os.path.normpath(self.path)
+        return path[: len(path) - len(FORMATS[self.format])] + ".json"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Origin(Message):
@@ -282,7 +312,7 @@ def loads(text: str | bytes) -> Job:
     """The job in a JSON text: a job on its own, or the one inside a take's record."""
     try:
         data = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ContractError("job", f"text that is not JSON ({error})", "a job as JSON") from None
     if isinstance(data, dict) and "job" in data:
         data = data["job"]

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import types
 import typing
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any, Self
+
+# Enough digits for a float as a fraction, and no text of that length takes long to read.
+_FRACTION = re.compile(r"[0-9]{1,18}(/(?!0+$)[0-9]{1,18})?")
 
 
 class ContractError(ValueError):
@@ -123,7 +127,7 @@ def _decode(hint: Any, value: object, field: str) -> Any:
     if hint is Fraction:
         return _decode_fraction(value, field)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        return _decode_whole(value, field)
     if type(value) is not hint:
         raise ContractError(
             field, value, {str: "a text", int: "a whole number", float: "a number"}.get(hint, hint.__name__)
@@ -143,12 +147,16 @@ def _decode_items(hint: Any, value: object, field: str) -> Iterator[Any]:
 
 def _decode_fraction(value: object, field: str) -> Fraction:
     expected = 'a rate as text, like "24/1" or "24000/1001"'
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not _FRACTION.fullmatch(value):
         raise ContractError(field, value, expected)
+    return Fraction(value)
+
+
+def _decode_whole(value: int, field: str) -> float:
     try:
-        return Fraction(value)
-    except (ValueError, ZeroDivisionError):
-        raise ContractError(field, value, expected) from None
+        return float(value)
+    except OverflowError:
+        raise ContractError(field, value, "a number that a float can hold") from None
 
 
 def _hints(cls: type[Any]) -> dict[str, Any]:
@@ -200,7 +208,7 @@ def _describe(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     if isinstance(hint, type) and issubclass(hint, Message):
         return _describe_message(hint, definitions)
     if hint is Fraction:
-        return {"type": "string", "format": "fraction", "pattern": r"^\d+(/\d+)?$"}
+        return {"type": "string", "format": "fraction", "pattern": f"^{_FRACTION.pattern}$"}
     return {"type": {str: "string", int: "integer", float: "number", bool: "boolean"}[hint]}
 
 

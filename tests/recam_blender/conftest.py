@@ -7,7 +7,6 @@ import atexit
 import importlib
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ atexit.register(shutil.rmtree, _resources, ignore_errors=True)
 os.environ["BLENDER_USER_RESOURCES"] = _resources
 
 import bpy  # noqa: E402
+
 from samples import extension  # noqa: E402
 
 
@@ -63,7 +63,7 @@ def blank() -> None:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder whose name has everything that breaks naive code."""
-    path = tmp_path / "it's a \"shot\" é 日本"
+    path = tmp_path / 'it\'s a "shot" é 日本'
     path.mkdir()
     return path
 
