@@ -1,0 +1,142 @@
+"""Everything that differs between Blender versions, and nothing else.
+
+4.4 named sequences strips; 5.0 dropped the old names, gave the window's sequencer a scene of its own and split pictures
+from videos in the output settings; 5.1 renamed a strip's handles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import bpy
+
+# The sequencer
+
+
+def sequencer_scene(context: bpy.types.Context) -> bpy.types.Scene:
+    """The scene whose edit the user looks at: the workspace's (5.0), where it has one, else the window's."""
+    return getattr(context, "sequencer_scene", None) or context.scene
+
+
+def strips(owner: Any) -> Any:
+    """The collection of strips in a sequence editor or in a meta strip."""
+    return owner.strips if hasattr(owner, "strips") else owner.sequences
+
+
+def strips_all(scene: bpy.types.Scene) -> list[Any]:
+    """Every strip of a scene, those inside meta strips included."""
+    editor = scene.sequence_editor
+    if editor is None:
+        return []
+    return list(editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all)
+
+
+def active_strip(scene: bpy.types.Scene) -> Any | None:
+    """The strip that was clicked last."""
+    return scene.sequence_editor.active_strip if scene.sequence_editor else None
+
+
+def span(strip: Any) -> tuple[int, int]:
+    """The timeline frames that a strip covers: first, and one after the last."""
+    if hasattr(strip, "left_handle"):
+        return strip.left_handle, strip.right_handle
+    return strip.frame_final_start, strip.frame_final_end
+
+
+def set_span(strip: Any, start: int, stop: int) -> None:
+    """Trim a strip, or let it hold its first or last frame, so that it covers these timeline frames."""
+    names = ("left_handle", "right_handle") if hasattr(strip, "left_handle") else ("frame_final_start", "frame_final_end")
+    # The end that grows goes first: a handle never passes the other.
+    for name, value in sorted(zip(names, (start, stop), strict=True), reverse=stop > span(strip)[1]):
+        setattr(strip, name, value)
+
+
+def content_start(strip: Any) -> float:
+    """The timeline frame that meets a strip's content (what its own trim leaves), be it shown or cut."""
+    return strip.content_start if hasattr(strip, "content_start") else strip.frame_start  # type: ignore[no-any-return]
+
+
+def set_content_start(strip: Any, frame: float) -> None:
+    setattr(strip, "content_start" if hasattr(strip, "content_start") else "frame_start", frame)
+
+
+def content_length(strip: Any) -> int:
+    """How many frames of content there are after a strip's own trim, as played on this timeline."""
+    if hasattr(strip, "content_duration"):
+        return strip.content_duration  # type: ignore[no-any-return]
+    return strip.frame_duration  # type: ignore[no-any-return]
+
+
+def content_trim(strip: Any) -> tuple[int, int]:
+    """Frames cut off the file itself, at its start and end; handles cannot bring them back."""
+    if hasattr(strip, "content_trim_start"):
+        return strip.content_trim_start, strip.content_trim_end
+    return getattr(strip, "animation_offset_start", 0), getattr(strip, "animation_offset_end", 0)
+
+
+def set_content_trim(strip: Any, start: int, end: int) -> None:
+    new = hasattr(strip, "content_trim_start")
+    names = ("content_trim_start", "content_trim_end") if new else ("animation_offset_start", "animation_offset_end")
+    for name, value in zip(names, (start, end), strict=True):
+        setattr(strip, name, value)
+
+
+def is_retimed(strip: Any) -> bool:
+    return len(getattr(strip, "retiming_keys", ())) > 0
+
+
+def connected(strip: Any) -> list[Any]:
+    """The strips that the user tied to this one (from 5.1: a movie and its sound are born so)."""
+    return list(getattr(strip, "connections", ()))
+
+
+def new_effect(owner: Any, kind: str, *, name: str, channel: int, start: int, stop: int, strip: Any) -> Any:
+    """An effect strip with one input."""
+    function = strips(owner).new_effect
+    known = {each.identifier for each in strips(owner).bl_rna.functions["new_effect"].parameters}
+    end = {"length": stop - start} if "length" in known else {"frame_end": stop}
+    source = {"input1" if "input1" in known else "seq1": strip}
+    return function(name=name, type=kind, channel=channel, frame_start=start, **end, **source)
+
+
+def animated_paths(data: bpy.types.ID) -> Iterator[str]:
+    """The data paths that actions, drivers and the NLA of a data-block move."""
+    animation = data.animation_data
+    if animation is None:
+        return
+    yield from (curve.data_path for curve in animation.drivers)
+    actions = [animation.action, *(strip.action for track in animation.nla_tracks for strip in track.strips)]
+    for action in filter(None, actions):
+        yield from (curve.data_path for curve in _curves(action))
+
+
+def _curves(action: bpy.types.Action) -> Iterator[Any]:
+    if not hasattr(action, "slots"):
+        yield from action.fcurves
+        return
+    for layer in action.layers:
+        for strip in layer.strips:
+            for bag in strip.channelbags:
+                yield from bag.fcurves
+
+
+# Rendering stills
+
+
+def set_still_output(scene: bpy.types.Scene, file_format: str) -> None:
+    """Write pictures of this kind: RGB, 8 bit, uncompressed where the format allows it."""
+    settings = scene.render.image_settings
+    if hasattr(settings, "media_type"):
+        settings.media_type = "IMAGE"
+    settings.file_format = file_format
+    settings.color_mode = "RGB"
+    settings.color_management = "FOLLOW_SCENE"
+    if file_format == "PNG":
+        settings.color_depth = "8"
+        settings.compression = 0
+
+
+def literal_path(path: str) -> str:
+    """A path for render output that holds no templates: from 5.0, braces in it are names to fill in."""
+    return path.replace("{", "{{").replace("}", "}}") if bpy.app.version >= (5, 0, 0) else path
