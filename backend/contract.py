@@ -46,6 +46,7 @@ __all__ = [
     "Pose",
     "Progress",
     "Result",
+    "Row",
     "Trajectory",
     "json_schema",
     "loads",
@@ -63,7 +64,8 @@ FORMATS = {"h264": ".mp4", "prores4444": ".mov", "ffv1": ".mkv", "png": "", "exr
 DEFAULT_SUBJECT_DISTANCE = 4.0
 """Metres from camera to subject where nobody says: what the published arcs turn around."""
 
-Pose = tuple[tuple[float, float, float, float], ...]
+Row = tuple[float, float, float, float]
+Pose = tuple[Row, Row, Row, Row]
 
 # A pose sampled in float32 and scaled by a parent is off by a few 1e-7; a sheared or mirrored one by far more.
 _RIGID_TOLERANCE = 1e-4

@@ -68,8 +68,9 @@ def _check_limits(message: Any) -> None:
         value, limits = getattr(message, each.name), each.metadata
         if isinstance(value, float) and not math.isfinite(value):
             raise ContractError(each.name, value, "a finite number")
-        if isinstance(value, str) and "\0" in value:
-            raise ContractError(each.name, "a text with a null character", "a text without")
+        for text in value if isinstance(value, tuple) else (value,):
+            if isinstance(text, str) and "\0" in text:
+                raise ContractError(each.name, f"{text!r}, with a null character", "a text without")
         if value is None:
             continue
         if "choices" in limits and value not in limits["choices"]:

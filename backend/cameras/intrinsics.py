@@ -25,5 +25,5 @@ def from_lens(focal_mm: float, sensor_mm: float, width: int, height: int) -> Arr
 
 def interpolate_intrinsics(times_known: npt.ArrayLike, intrinsics: npt.ArrayLike, times: npt.ArrayLike) -> Array:
     """Intrinsics (m, 4) at any ``times`` (m,), linear between those known, constant beyond them."""
-    known = np.asarray(intrinsics, np.float64)
-    return np.stack([np.interp(times, times_known, column) for column in known.T], axis=-1).reshape(-1, 4)
+    known, stamps, wanted = (np.asarray(each, np.float64) for each in (intrinsics, times_known, times))
+    return np.stack([np.interp(wanted, stamps, column) for column in known.T], axis=-1).reshape(-1, 4)

@@ -45,7 +45,7 @@ def preset(name: str, frames: int) -> Array:
         raise ValueError(f"no preset is called {name!r}; there are {', '.join(PRESETS)}")
     if frames < 1:
         raise ValueError(f"a trajectory has at least one frame, not {frames}")
-    s = np.arange(frames) * (_END / max(frames - 1, 1))
+    s = np.arange(frames, dtype=np.float64) * (_END / max(frames - 1, 1))
     right, up, x, y, z = np.broadcast_arrays(*_PATHS[name](s), s)[:5]
     poses = np.zeros((frames, 4, 4))
     # At most one of the two angles is not zero, so their order does not matter.

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import numpy.typing as npt
 
-from ..contract import ContractError, Intrinsics, Job, Trajectory
+from ..contract import ContractError, Intrinsics, Job, Pose, Trajectory
 from .intrinsics import interpolate_intrinsics
 from .poses import Array, interpolate
 
@@ -33,7 +33,7 @@ def from_arrays(poses: npt.ArrayLike, intrinsics: npt.ArrayLike, width: int, hei
     return Trajectory(
         width=width,
         height=height,
-        poses=tuple(tuple(tuple(row) for row in pose) for pose in known.tolist()),
+        poses=tuple(_pose(each) for each in known.tolist()),
         intrinsics=tuple(Intrinsics(fx=fx, fy=fy, cx=cx, cy=cy) for fx, fy, cx, cy in lenses.tolist()),
     )
 
@@ -75,3 +75,8 @@ def resample(trajectory: Trajectory, times: npt.ArrayLike) -> Trajectory:
         trajectory.width,
         trajectory.height,
     )
+
+
+def _pose(rows: list[list[float]]) -> Pose:
+    first, second, third, last = ((a, b, c, d) for a, b, c, d in rows)
+    return first, second, third, last
