@@ -3,5 +3,16 @@
 from .errors import FootageError, WriteError
 from .movie import Clip
 from .reader import FootageReader, open_footage, probe
+from .writer import TakeWriter, mask_path, open_take
 
-__all__ = ["Clip", "FootageError", "FootageReader", "WriteError", "open_footage", "probe"]
+__all__ = [
+    "Clip",
+    "FootageError",
+    "FootageReader",
+    "TakeWriter",
+    "WriteError",
+    "mask_path",
+    "open_footage",
+    "open_take",
+    "probe",
+]

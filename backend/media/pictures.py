@@ -16,6 +16,14 @@ from .movie import Picture
 _AS_STORED = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
 
 
+_ENDINGS = (".png", ".jpg", ".jpeg", ".jpe", ".exr", ".tif", ".tiff", ".bmp", ".webp", ".tga", ".jp2", ".hdr", ".dib")
+
+
+def is_picture(path: str) -> bool:
+    """Whether a file is a single picture, by its name."""
+    return path.lower().endswith(_ENDINGS)
+
+
 def read_picture(path: str) -> Picture:
     """The picture as (height, width, 3 or 4) RGB(A), uint8 or uint16, alpha straight.
 

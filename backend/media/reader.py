@@ -13,19 +13,16 @@ import numpy as np
 from ..contract import Footage
 from .errors import FootageError
 from .movie import Clip, Movie, Picture
-from .pictures import read_picture, to_layout
+from .pictures import is_picture, read_picture, to_layout
 
 
 def probe(path: str | os.PathLike[str]) -> Clip:
     """What a movie or a single picture holds. Raises FootageError."""
     name = os.fspath(path)
-    try:
+    if not is_picture(name):
         with Movie(name) as movie:
             return movie.clip
-    except FootageError:
-        if not os.path.isfile(name):
-            raise
-        picture = read_picture(name)
+    picture = read_picture(name)
     return Clip(
         width=picture.shape[1],
         height=picture.shape[0],
