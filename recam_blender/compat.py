@@ -46,9 +46,11 @@ def span(strip: Any) -> tuple[int, int]:
 
 def set_span(strip: Any, start: int, stop: int) -> None:
     """Trim a strip, or let it hold its first or last frame, so that it covers these timeline frames."""
-    names = ("left_handle", "right_handle") if hasattr(strip, "left_handle") else ("frame_final_start", "frame_final_end")
+    new = hasattr(strip, "left_handle")
+    left, right = ("left_handle", "right_handle") if new else ("frame_final_start", "frame_final_end")
+    ends = [(left, start), (right, stop)]
     # The end that grows goes first: a handle never passes the other.
-    for name, value in sorted(zip(names, (start, stop), strict=True), reverse=stop > span(strip)[1]):
+    for name, value in reversed(ends) if stop > span(strip)[1] else ends:
         setattr(strip, name, value)
 
 

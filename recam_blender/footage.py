@@ -1,0 +1,409 @@
+"""From a strip in the sequencer to footage: which picture of which file Blender shows at each timeline frame.
+
+Three ways, the cheapest that is exact:
+
+* by formula: movies and pictures that are only trimmed, reversed, held or strobed;
+* by a ruler (:mod:`.ruler`): retimed, played at another rate, under a speed effect;
+* through an intermediate (:mod:`.intermediate`): whatever changes or blends the pictures themselves.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import struct
+import tempfile
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import bpy
+
+from ..backend import contract
+from . import compat, ruler
+from .intermediate import FootageError, Stage, Subject, render_frames
+
+__all__ = ["FootageError", "FootageFound", "read_footage", "read_footage_now", "shown_size"]
+
+Step = tuple[str, int, int]
+"""What is being done, steps done, steps in all."""
+
+
+@dataclass(frozen=True)
+class FootageFound:
+    """Footage, and what the user should know about it.
+
+    Attributes:
+        footage: as the backend reads it, one index per timeline frame.
+        notes: whole sentences.
+        start: the timeline frame of the first index.
+        stop: one after the last.
+    """
+
+    footage: contract.Footage
+    notes: tuple[str, ...]
+    start: int
+    stop: int
+
+
+def read_footage(
+    scene: bpy.types.Scene, strip: Any, frames: tuple[int, int] | None = None, *, folder: str
+) -> Generator[Step, None, FootageFound]:
+    """Find out what a strip shows, rendering at most one frame per step. Closing the generator clears away.
+
+    An effect with one input (speed, blur, glow) on top of the strip is part of the footage; one with two inputs (a
+    cross-fade) is not, unless it is the strip asked for. Muting and blend mode are no part of it.
+
+    Args:
+        scene: whose sequencer holds the strip.
+        strip: what to read; it may lie inside a meta strip, and may be muted.
+        frames: timeline frames, first and one after the last; the strip's own where not given.
+        folder: where an intermediate's pictures go; it must outlive the job.
+
+    Raises:
+        FootageError: with the reason, naming strip and file.
+    """
+    start, stop = _range(strip, frames)
+    name = strip.name
+    shown = _shown_through(scene, strip)
+    leaf = _leaf(shown)
+    subject = Subject.of(scene, shown)
+    changes = _changes(scene, shown, leaf)
+    if leaf is not None and not changes:
+        media = _media(scene, leaf)
+        remarks = tuple(_remarks(scene, leaf, media))
+        indexes: list[int] | None
+        if shown == leaf and _is_plain(scene, leaf, media):
+            indexes = [_formula(leaf, media, frame) for frame in range(start, stop)]
+        else:
+            timing = _timing(shown, leaf)
+            remarks = (f"Strip {name!r} is {timing}: which frame it shows when was measured with a ruler.", *remarks)
+            indexes = yield from _measured(subject, leaf.name, media, range(start, stop))
+        if indexes is not None and max(indexes) < media.count:
+            return FootageFound(_footage(name, media, indexes), remarks, start, stop)
+        changes = ["blended from frame to frame, or longer than its file"]
+    scene, shown = subject.found()
+    _check_sources(scene, shown)
+    width, height = scene.render.resolution_x, scene.render.resolution_y
+    files, digest = yield from render_frames(subject, range(start, stop), folder=folder)
+    note = (
+        f"Strip {name!r} is {', '.join(changes)}: it was read through a lossless intermediate, as Blender shows it at "
+        f"{width} x {height}."
+    )
+    footage = contract.Footage(
+        kind="images",
+        files=files,
+        frames=tuple(range(len(files))),
+        width=width,
+        height=height,
+        identity=f"intermediate {digest}",
+    )
+    return FootageFound(footage, (note,), start, stop)
+
+
+def read_footage_now(
+    scene: bpy.types.Scene, strip: Any, frames: tuple[int, int] | None = None, *, folder: str
+) -> FootageFound:
+    """:func:`read_footage`, run to its end."""
+    work = read_footage(scene, strip, frames, folder=folder)
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            found: FootageFound = end.value
+            return found
+
+
+def shown_size(scene: bpy.types.Scene, strip: Any) -> tuple[float, float]:
+    """How many pixels of the scene's frame (at 100 %) a strip's footage covers: what its takes are to cover, too."""
+    leaf = _leaf(_shown_through(scene, strip))
+    if leaf is None or _changes(scene, _shown_through(scene, strip), leaf):
+        return scene.render.resolution_x, scene.render.resolution_y
+    width, height = leaf.elements[0].orig_width, leaf.elements[0].orig_height
+    return width * leaf.transform.scale_x, height * leaf.transform.scale_y
+
+
+# Which way
+
+
+_ONE_INPUT = ("SPEED", "GAUSSIAN_BLUR", "GLOW", "TRANSFORM")
+# What movies and pictures are to Blender unless somebody says otherwise.
+_SPACE = "sRGB"
+# Kinds of pictures that the backend reads as Blender does.
+_PICTURES = (".png", ".jpg", ".jpeg", ".exr")
+
+
+def _range(strip: Any, frames: tuple[int, int] | None) -> tuple[int, int]:
+    if strip.type in ("SOUND", "ADJUSTMENT"):
+        kind = "a sound" if strip.type == "SOUND" else "an adjustment"
+        raise FootageError(f"Strip {strip.name!r} is {kind} strip: it has no pictures of its own.")
+    first, end = compat.span(strip)
+    start, stop = frames or (first, end)
+    if not first <= start < stop <= end:
+        raise FootageError(f"Strip {strip.name!r} covers frames {first} to {end - 1}, not {start} to {stop - 1}.")
+    return start, stop
+
+
+def _shown_through(scene: bpy.types.Scene, strip: Any) -> Any:
+    """The strip, or the outermost of the one-input effects on top of it."""
+    for each in compat.strips_all(scene):
+        if each.type in _ONE_INPUT and not each.mute and getattr(each, "input_1", None) == strip:
+            return _shown_through(scene, each)
+    return strip
+
+
+def _leaf(strip: Any) -> Any | None:
+    """The movie or pictures under any number of speed effects, or None where there is more to it."""
+    while strip.type == "SPEED" and strip.input_1 is not None:
+        strip = strip.input_1
+    return strip if strip.type in ("MOVIE", "IMAGE") else None
+
+
+_KINDS = {
+    "META": "a meta strip",
+    "SCENE": "a scene strip",
+    "MOVIECLIP": "a clip strip",
+    "MASK": "a mask strip",
+    "COLOR": "made by Blender",
+    "TEXT": "made by Blender",
+}
+
+
+def _changes(scene: bpy.types.Scene, shown: Any, leaf: Any | None) -> list[str]:
+    """What makes the pictures other than those in the file, in words."""
+    if leaf is None:
+        return [_KINDS.get(shown.type, "under an effect")]
+    changes: list[str] = []
+    strip = shown
+    while True:
+        changes += _changes_of(scene, strip)
+        if strip == leaf:
+            return list(dict.fromkeys(changes))
+        if strip.use_frame_interpolate:
+            changes.append("blended from frame to frame by a speed effect")
+        strip = strip.input_1
+
+
+def _changes_of(scene: bpy.types.Scene, strip: Any) -> Iterator[str]:
+    crop, transform = strip.crop, strip.transform
+    if any((crop.min_x, crop.max_x, crop.min_y, crop.max_y)):
+        yield "cropped"
+    if transform.offset_x or transform.offset_y or transform.rotation or not _whole(scene, strip):
+        yield "moved, turned or scaled"
+    if strip.use_flip_x or strip.use_flip_y:
+        yield "flipped"
+    if strip.blend_alpha != 1 or strip.color_multiply != 1 or strip.color_saturation != 1:
+        yield "changed in opacity or colour"
+    if any(not each.mute for each in strip.modifiers):
+        yield "under modifiers"
+    if strip.type in ("MOVIE", "IMAGE") and _read_otherwise(strip):
+        yield "read with other settings than the file's own"
+    if strip.type == "IMAGE" and not all(each.filename.lower().endswith(_PICTURES) for each in strip.elements):
+        yield "made of pictures that are neither PNG nor JPEG nor EXR"
+    if any(_moves(path, strip.name) for path in compat.animated_paths(scene)):
+        yield "animated"
+
+
+def _whole(scene: bpy.types.Scene, strip: Any) -> bool:
+    """Whether a strip is unscaled, or scaled to fit into the frame: its own pixels are then better than Blender's."""
+    x, y = strip.transform.scale_x, strip.transform.scale_y
+    if x != y:
+        return False
+    if x == 1 or strip.type == "SPEED":
+        return bool(x == 1)
+    element = strip.elements[0]
+    if not element.orig_width or not element.orig_height:
+        return False
+    render = scene.render
+    fit = min(render.resolution_x / element.orig_width, render.resolution_y / element.orig_height)
+    return math.isclose(x, fit, rel_tol=1e-3)
+
+
+def _read_otherwise(strip: Any) -> bool:
+    movie = strip.type == "MOVIE"
+    # Pictures in EXR are linear to Blender, and display-referred to ReCam whatever their strip says.
+    linear = not movie and strip.elements[0].filename.lower().endswith(".exr")
+    return bool(
+        strip.use_deinterlace
+        or strip.use_multiview
+        or (movie and strip.stream_index)
+        or (not linear and strip.colorspace_settings.name != _SPACE)
+    )
+
+
+def _moves(path: str, name: str) -> bool:
+    quoted = f'["{bpy.utils.escape_identifier(name)}"].'
+    return quoted in path and path.rpartition(".")[2] not in ("volume", "pan", "mute")
+
+
+def _is_plain(scene: bpy.types.Scene, leaf: Any, media: _Media) -> bool:
+    """Whether nothing but trim, direction and strobe says which frame is shown."""
+    if compat.is_retimed(leaf):
+        return False
+    return media.kind == "images" or leaf.fps == _fps(scene)
+
+
+def _timing(shown: Any, leaf: Any) -> str:
+    if shown != leaf:
+        return "under a speed effect"
+    return "retimed" if compat.is_retimed(leaf) else "of another rate than the scene"
+
+
+def _fps(scene: bpy.types.Scene) -> float:
+    """Frames per second as Blender holds it and a strip's: 32 bits."""
+    rate = scene.render.fps / scene.render.fps_base
+    return float(struct.unpack("f", struct.pack("f", rate))[0])
+
+
+# By formula
+
+
+@dataclass(frozen=True)
+class _Media:
+    """What lies behind a strip: a movie of so many frames, or pictures."""
+
+    kind: str
+    files: tuple[str, ...]
+    count: int
+    width: int
+    height: int
+
+
+def _formula(strip: Any, media: _Media, frame: int) -> int:
+    """The index that a plain strip shows, as Blender works it out (give_frame_index in its sequencer)."""
+    if media.count == 1:
+        return 0
+    last = compat.content_length(strip) - 1
+    index = float(min(max(math.floor(frame - compat.content_start(strip)), 0), last))
+    if strip.use_reverse_frames:
+        index = last - index
+    if strip.strobe > 1:
+        index -= math.fmod(index, strip.strobe)
+    return compat.content_trim(strip)[0] + math.floor(index + 0.5)
+
+
+# By ruler
+
+
+def _measured(
+    subject: Subject, leaf_name: str, media: _Media, frames: range
+) -> Generator[Step, None, list[int] | None]:
+    """The index that Blender shows at each of these frames, or None where it blends some."""
+    if media.count == 1:
+        return [0] * len(frames)
+    with tempfile.TemporaryDirectory(prefix="recam-ruler-", dir=bpy.app.tempdir) as folder:
+        movie = os.path.join(folder, "ruler.avi")
+        write = (
+            ruler.write_movie(movie, media.count)
+            if media.kind == "movie"
+            else ruler.write_pictures(folder, media.count)
+        )
+
+        def prepare(copy: bpy.types.Scene, _strip: Any) -> None:
+            copy.render.resolution_x, copy.render.resolution_y = ruler.WIDTH, ruler.HEIGHT
+            strip = next(each for each in compat.strips_all(copy) if each.name == leaf_name)
+            strip.transform.scale_x = strip.transform.scale_y = 1
+            if media.kind == "movie":
+                strip.filepath = movie
+                return
+            strip.directory = folder
+            for number, element in enumerate(strip.elements):
+                element.filename = ruler.picture_name(number)
+
+        for done in write:
+            yield "Writing a ruler", done, media.count
+        indexes = []
+        with Stage(subject, prepare) as stage:
+            for done, frame in enumerate(frames):
+                yield "Measuring which frames are shown", done, len(frames)
+                path = stage.render(frame, os.path.join(folder, "seen_"), "BMP")
+                index = ruler.read(path)
+                os.remove(path)
+                if index is None:
+                    return None
+                indexes.append(index)
+        return indexes
+
+
+# Files
+
+
+def _media(scene: bpy.types.Scene, strip: Any) -> _Media:
+    if strip.type == "MOVIE":
+        path = _existing(strip.name, _absolute(scene, strip.filepath))
+        width, height, count = _probe_movie(strip, path)
+        return _Media("movie", (path,), count, width, height)
+    folder = _absolute(scene, strip.directory)
+    files = tuple(os.path.join(folder, each.filename) for each in strip.elements)
+    first = _existing(strip.name, files[0] if len(files) == 1 else files[compat.content_trim(strip)[0]])
+    width, height = _probe_picture(strip, first)
+    return _Media("images", files, len(files), width, height)
+
+
+def _absolute(scene: bpy.types.Scene, path: str) -> str:
+    absolute: str = bpy.path.abspath(path, library=scene.library)
+    return os.path.normpath(absolute)
+
+
+def _existing(name: str, path: str) -> str:
+    if not os.path.isfile(path):
+        raise FootageError(f"The file of strip {name!r} is missing: {path!r}.")
+    return path
+
+
+def _probe_movie(strip: Any, path: str) -> tuple[int, int, int]:
+    """Width, height and number of frames, as Blender sees them."""
+    clip = bpy.data.movieclips.load(path)
+    try:
+        (width, height), count = clip.size, clip.frame_duration
+    finally:
+        bpy.data.movieclips.remove(clip)
+    if not width or not count:
+        raise FootageError(f"The file of strip {strip.name!r} cannot be read as a movie: {path!r}.")
+    return width, height, count
+
+
+def _probe_picture(strip: Any, path: str) -> tuple[int, int]:
+    image = bpy.data.images.load(path)
+    try:
+        width, height = image.size
+    finally:
+        bpy.data.images.remove(image)
+    if not width:
+        raise FootageError(f"The file of strip {strip.name!r} cannot be read as a picture: {path!r}.")
+    return width, height
+
+
+def _footage(name: str, media: _Media, indexes: Sequence[int]) -> contract.Footage:
+    files: Sequence[str] = media.files
+    if media.kind == "images":
+        used = sorted(set(indexes))
+        files = [_existing(name, media.files[index]) for index in used]
+        places = {index: place for place, index in enumerate(used)}
+        indexes = [places[index] for index in indexes]
+    return contract.Footage(
+        kind=media.kind, files=tuple(files), frames=tuple(indexes), width=media.width, height=media.height
+    )
+
+
+def _remarks(scene: bpy.types.Scene, leaf: Any, media: _Media) -> Iterator[str]:
+    if media.files[0].lower().endswith(".exr"):
+        yield f"The EXR pictures of strip {leaf.name!r} are read as display-referred: values 0 to 1, as they stand."
+    render = scene.render
+    if leaf.transform.scale_x == 1 and (media.width > render.resolution_x or media.height > render.resolution_y):
+        yield (
+            f"Strip {leaf.name!r} is larger ({media.width} x {media.height}) than the scene's frame "
+            f"({render.resolution_x} x {render.resolution_y}): all of it is re-shot, not only what the frame shows."
+        )
+
+
+def _check_sources(scene: bpy.types.Scene, strip: Any) -> None:
+    """Refuse what Blender would show as a black or magenta picture: a file that is not there."""
+    if strip.type in ("MOVIE", "IMAGE"):
+        _media(scene, strip)
+    elif strip.type == "SCENE" and strip.scene is None:
+        raise FootageError(f"Scene strip {strip.name!r} has no scene.")
+    below = list(compat.strips(strip)) if strip.type == "META" else []
+    below += [each for each in (getattr(strip, "input_1", None), getattr(strip, "input_2", None)) if each]
+    for each in below:
+        _check_sources(scene, each)

@@ -1,0 +1,259 @@
+"""Strips as Blender shows them, rendered: a copy of the scene in which one strip is all there is to see.
+
+A copy lives only as long as its :class:`Stage`. Between two renders the user may save, undo or load: the stage takes
+its copy out of the way and makes a new one when it is needed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import struct
+import tempfile
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import bpy
+
+from . import compat
+from .errors import ReCamError
+
+_MARK = "recam_temporary"
+
+Prepare = Callable[[bpy.types.Scene, Any], None]
+
+
+class FootageError(ReCamError):
+    """Footage that cannot be read from the sequencer, with the reason."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A strip of a scene, by what outlives an undo while the work goes on: Blender's own objects do not."""
+
+    scene_uid: int
+    scene: str
+    strip: str
+
+    @classmethod
+    def of(cls, scene: bpy.types.Scene, strip: Any) -> Subject:
+        return cls(scene.session_uid, scene.name, strip.name)
+
+    def found(self) -> tuple[bpy.types.Scene, Any]:
+        """The scene and the strip. Raises FootageError where they are gone."""
+        scene = _scene(self.scene_uid)
+        for strip in compat.strips_all(scene) if scene else ():
+            if strip.name == self.strip:
+                return scene, strip
+        raise FootageError(f"Strip {self.strip!r} of scene {self.scene!r} went away while it was read.")
+
+
+class Stage:
+    """A copy of a scene that shows one strip alone, with its own colours: Standard view, nothing on top.
+
+    Use as a context manager. The user's scene, frame, selection and window are never touched.
+    """
+
+    def __init__(self, subject: Subject, prepare: Prepare | None = None) -> None:
+        """
+        Args:
+            subject: what is to be seen; it may lie in a meta strip.
+            prepare: what else to do to the copies of scene and strip, each time they are made.
+        """
+        self._subject = subject
+        self._prepare = prepare
+        self._copy = 0
+
+    def __enter__(self) -> Stage:
+        for handlers in self._handlers():
+            handlers.append(self._clear)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for handlers in self._handlers():
+            if self._clear in handlers:
+                handlers.remove(self._clear)
+        self._clear()
+
+    def render(self, frame: int, base: str, file_format: str) -> str:
+        """Render one frame as an 8 bit RGB picture whose path begins with ``base``; returns the path."""
+        copy = self._ensured()
+        compat.set_still_output(copy, file_format)
+        copy.render.filepath = compat.literal_path(base) + "######"
+        copy.frame_start = copy.frame_end = frame
+        path: str = bpy.path.abspath(copy.render.frame_path(frame=frame))
+        # Not write_still: with a scene named, that renders the frame which the *window's* scene stands at.
+        done = bpy.ops.render.render(animation=True, scene=copy.name)
+        if "FINISHED" not in done or not os.path.isfile(path):
+            raise FootageError(
+                f"Blender did not render frame {frame} of strip {self._subject.strip!r}. "
+                "Is another render running, or is the disk full?"
+            )
+        return path
+
+    def _ensured(self) -> bpy.types.Scene:
+        copy = _scene(self._copy)
+        if copy is not None:
+            return copy
+        scene, _ = self._subject.found()
+        copy = scene.copy()
+        self._copy = copy.session_uid
+        copy[_MARK] = True
+        _neutral(copy)
+        strip = _isolate(copy, self._subject.strip)
+        if self._prepare:
+            self._prepare(copy, strip)
+        return copy
+
+    def _clear(self, *_arguments: object) -> None:
+        copy = _scene(self._copy)
+        self._copy = 0
+        if copy is not None:
+            bpy.data.scenes.remove(copy)
+
+    def _handlers(self) -> Iterator[Any]:
+        handlers = bpy.app.handlers
+        yield from (handlers.save_pre, handlers.undo_pre, handlers.redo_pre)
+
+
+def remove_leftovers(*_arguments: object) -> None:
+    """Remove copies that an undo brought back from the time when they were in use: an ``undo_post`` handler."""
+    for scene in [each for each in bpy.data.scenes if each.get(_MARK)]:
+        bpy.data.scenes.remove(scene)
+
+
+def render_frames(
+    subject: Subject, frames: range, *, folder: str
+) -> Generator[tuple[str, int, int], None, tuple[tuple[str, ...], str]]:
+    """Render a strip as Blender shows it into uncompressed PNG pictures, one per step, at the scene's full size.
+
+    Pictures and not one FFV1 movie, as a movie would be written in one call that keeps Blender busy from end to end.
+    Where nothing is applied to a strip they equal an 8 bit source exactly.
+
+    Returns:
+        The files, and a digest of their pixels: the same whenever and wherever the same pictures come out.
+    """
+    digest = hashlib.sha256()
+    files = []
+    place = tempfile.mkdtemp(prefix="footage-", dir=folder)
+    try:
+        with Stage(subject) as stage:
+            for done, frame in enumerate(frames):
+                yield "Rendering the footage", done, len(frames)
+                files.append(stage.render(frame, os.path.join(place, ""), "PNG"))
+                digest.update(_pixels(files[-1]))
+    except BaseException:
+        shutil.rmtree(place, ignore_errors=True)
+        raise
+    return tuple(files), digest.hexdigest()
+
+
+# The copy
+
+
+def _scene(uid: int) -> bpy.types.Scene | None:
+    return next((each for each in bpy.data.scenes if each.session_uid == uid), None) if uid else None
+
+
+def _neutral(scene: bpy.types.Scene) -> None:
+    """Nothing between the strips' own colours and the file; nothing burnt in; all of the frame."""
+    render, view = scene.render, scene.view_settings
+    scene.display_settings.display_device = "sRGB"
+    try:
+        view.view_transform = "Standard"
+    except TypeError:
+        raise FootageError(
+            "This Blender's colour configuration has no Standard view, through which footage could be read unchanged."
+        ) from None
+    view.look = "None"
+    view.exposure, view.gamma = 0.0, 1.0
+    view.use_curve_mapping = False
+    if hasattr(view, "use_white_balance"):
+        view.use_white_balance = False
+    render.use_sequencer, render.use_compositing = True, False
+    render.use_multiview = render.use_border = render.use_stamp = False
+    render.use_file_extension = render.use_overwrite = True
+    render.use_placeholder = False
+    render.resolution_percentage = 100
+    render.dither_intensity = 0.0
+    for name in [each for each in dir(render) if each.startswith("use_stamp_")]:
+        setattr(render, name, False)  # dates and durations in files differ from run to run
+    scene.frame_step = 1
+
+
+def _isolate(scene: bpy.types.Scene, name: str) -> Any:
+    """Leave nothing to be seen but one strip, with what it is made of, wherever it lies."""
+    editor = scene.sequence_editor
+    strip = _surfaced(scene, name)
+    needed = {each.name for each in _made_of(strip)}
+    for channel in editor.channels:
+        channel.mute = False
+    for each in list(compat.strips(editor)):
+        each.mute = each.name not in needed
+        if each.type != "SOUND":
+            each.use_proxy = False
+    # What an effect works on is not shown for itself, even where the effect is muted.
+    for each in _effects_on(editor, needed):
+        compat.strips(editor).remove(each)
+    strip = next(each for each in compat.strips(editor) if each.name == name)
+    # How it mixes with what lies below is no property of the footage. Opacity counts all the same.
+    strip.blend_type = "REPLACE"
+    return strip
+
+
+def _surfaced(scene: bpy.types.Scene, name: str) -> Any:
+    """The strip, after every meta strip around it was taken apart."""
+    editor = scene.sequence_editor
+    while True:
+        for strip in compat.strips(editor):
+            if strip.name == name:
+                return strip
+        around = next(each for each in compat.strips(editor) if each.type == "META" and _holds(each, name))
+        around.separate()
+
+
+def _holds(meta: Any, name: str) -> bool:
+    return any(each.name == name or (each.type == "META" and _holds(each, name)) for each in compat.strips(meta))
+
+
+def _made_of(strip: Any) -> Iterator[Any]:
+    yield strip
+    for name in ("input_1", "input_2"):
+        below = getattr(strip, name, None)
+        if below is not None:
+            yield from _made_of(below)
+    for modifier in strip.modifiers:
+        mask = getattr(modifier, "input_mask_strip", None)
+        if mask is not None:
+            yield from _made_of(mask)
+
+
+def _effects_on(editor: Any, needed: set[str]) -> list[Any]:
+    """Effects that are no part of what is needed but work on it, the outermost first."""
+    found: list[Any] = []
+    names = set(needed)
+    while True:
+        more = [
+            each
+            for each in compat.strips(editor)
+            if each.name not in names and any(below.name in names for below in list(_made_of(each))[1:])
+        ]
+        if not more:
+            return found
+        found = more + found
+        names |= {each.name for each in more}
+
+
+def _pixels(path: str) -> bytes:
+    """The part of a PNG file that holds its pixels and their layout; texts (dates, file names) are left out."""
+    with open(path, "rb") as file:
+        data = file.read()
+    parts, place = [], 8
+    while place < len(data):
+        (length,) = struct.unpack_from(">I", data, place)
+        if data[place + 4 : place + 8] in (b"IHDR", b"IDAT"):
+            parts.append(data[place + 8 : place + 8 + length])
+        place += 12 + length
+    return b"".join(parts)
