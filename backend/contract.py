@@ -161,7 +161,7 @@ class Depth(Message):
         A folder is counted by timeline frames where the numbers agree, else by footage frames.
         """
         if os.path.isdir(path):
-            names = sorted((each for each in os.listdir(path) if not each.startswith(".")), key=_natural)
+            names = sorted((each for each in os.listdir(path) if not each.startswith(".")), key=natural_order)
             found = [os.path.join(path, each) for each in names]
         else:
             found = [path]
@@ -341,7 +341,8 @@ def _check_count(field: str, found: int, expected: int) -> None:
         raise ContractError(field, f"{found} entries", f"{expected}, one per timeline frame")
 
 
-def _natural(name: str) -> list[tuple[bool, int | str]]:
+def natural_order(name: str) -> list[tuple[bool, int | str]]:
+    """What to sort file names by, so that 10 comes after 9."""
     return [(not part.isdigit(), int(part) if part.isdigit() else part) for part in re.split(r"([0-9]+)", name)]
 
 

@@ -1,0 +1,11 @@
+"""ReCam from a shell: ``python -m backend``."""
+
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036 - whoever starts it may have another Python
+    sys.exit(f"recam: Python: found {sys.version.split()[0]}, expected 3.11 or newer")
+
+from .shell import main
+
+if __name__ == "__main__":
+    sys.exit(main())

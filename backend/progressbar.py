@@ -1,0 +1,78 @@
+"""A bar on a terminal, with phase and time left; seldom a line where there is none."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TextIO
+
+from .contract import Progress
+
+_REDRAW_SECONDS = 0.1
+_LINE_SECONDS = 10.0
+_CELLS = 24
+
+
+class ProgressBar:
+    """Shows progress on a stream. :meth:`clear` before anything else is written there."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._interactive = stream.isatty()
+        self._shown_at = float("-inf")
+        self._phase = ""
+        self._width = 0
+
+    def show(self, progress: Progress) -> None:
+        """Show where the work stands, if it is time to."""
+        now = time.monotonic()
+        wait = _REDRAW_SECONDS if self._interactive else _LINE_SECONDS
+        done = progress.step >= progress.total > 0
+        if progress.phase == self._phase and now - self._shown_at < wait and not done:
+            return
+        self._phase, self._shown_at = progress.phase, now
+        if self._interactive:
+            self._redraw(_bar(progress))
+        else:
+            self._stream.write(_line(progress) + "\n")
+            self._stream.flush()
+
+    def clear(self) -> None:
+        """Take the bar off the terminal."""
+        if self._interactive:
+            self._redraw("")
+
+    def _redraw(self, text: str) -> None:
+        # One column is left free: a full line would make some terminals begin another.
+        text = text[: max(10, _columns(self._stream) - 1)]
+        self._stream.write("\r" + text.ljust(self._width) + ("" if text else "\r"))
+        self._stream.flush()
+        self._width = len(text)
+
+
+def _bar(progress: Progress) -> str:
+    share = progress.step / progress.total if progress.total else 0.0
+    filled = round(min(share, 1.0) * _CELLS)
+    return f"{progress.phase:<10} [{'#' * filled}{'.' * (_CELLS - filled)}] {_numbers(progress)}"
+
+
+def _line(progress: Progress) -> str:
+    return f"{progress.phase} {_numbers(progress)}"
+
+
+def _numbers(progress: Progress) -> str:
+    left = "" if progress.seconds_left is None else f", {_clock(progress.seconds_left)} left"
+    return f"{progress.step}/{progress.total}{left}"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def _columns(stream: TextIO) -> int:
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except OSError:
+        return 80

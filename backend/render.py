@@ -1,0 +1,263 @@
+"""One job, from its files to its take: footage and depth are read, an engine draws, the take is written.
+
+Reading, drawing and writing overlap, each on a thread of its own with a few frames between them, so that memory does
+not grow with the clip. Whatever goes wrong on any of them ends the job with one sentence, and nothing that is not
+whole is left under a final name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from . import __version__, engines, pipeline
+from .cameras.trajectory import source_of
+from .contract import ContractError, Job, Output, Progress, Result, take_record
+from .engines import Cancelled
+from .media.depthmaps import open_depth
+from .media.errors import FootageError, WriteError
+from .media.reader import open_footage
+
+__all__ = ["Cancelled", "ContractError", "RenderError", "render"]
+
+
+class RenderError(Exception):
+    """A job that could not be finished, in one sentence.
+
+    Attributes:
+        kind: ``footage``, ``output``, ``memory``, ``stuck`` (a thread is lost: end the process) or ``engine``.
+    """
+
+    def __init__(self, message: str, kind: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+def render(job: Job, report: Callable[[Progress], None], cancelled: Callable[[], bool]) -> Result:
+    """Make the take of a job, and the record beside it.
+
+    Args:
+        job: what to make. Its output must not exist yet; its record may, as a claim on that output.
+        report: called from this thread, at least once a frame.
+        cancelled: asked at every step and in every wait, from any thread.
+
+    Raises:
+        ContractError: the job cannot be done as it stands; nothing was written.
+        Cancelled: `cancelled` said so; nothing is left behind.
+        RenderError: it could not be finished; nothing is left behind.
+    """
+    started = time.monotonic()
+    with _in_one_sentence():
+        _check(job)
+        report(Progress(phase="reading", step=0, total=1))
+        with contextlib.ExitStack() as stack:
+            engine, take = _make_take(job, stack, report, pipeline.Gate(cancelled))
+        result = Result(
+            path=take.path,
+            mask=take.mask_path,
+            frames=len(job),
+            width=job.output.width,
+            height=job.output.height,
+            rate=job.output.rate,
+            engine=job.settings.engine,
+            depth=engine.depth_used,
+            invented_mean=take.invented_mean,
+            invented_most=take.invented_most,
+            seconds=round(time.monotonic() - started, 3),
+            warnings=tuple(engine.warnings),
+            backend=__version__,
+        )
+        _keep_record(job, result, cancelled)
+    return result
+
+
+# Making the take
+
+
+def _make_take(
+    job: Job, stack: contextlib.ExitStack, report: Callable[[Progress], None], gate: pipeline.Gate
+) -> tuple[engines.Engine, pipeline.Taken]:
+    footage, depth = _open(job, stack, gate)
+    engine = engines.create(job.settings)
+    pace = _Pace(len(job))
+
+    def step(phase: str, done: int, total: int) -> None:
+        gate.check()
+        report(Progress(phase=phase, step=done, total=total, seconds_left=pace.seconds_left()))
+
+    shot = engines.Shot(
+        footage=footage,
+        depth=depth,
+        source=source_of(job),
+        target=job.target,
+        subject_distance=job.subject_distance,
+        settings=job.settings,
+        width=job.output.width,
+        height=job.output.height,
+    )
+    step("preparing", 0, 1)
+    encoder = stack.enter_context(pipeline.Encoder(job.output, gate))
+    with _closing(engine.frames(shot, step)) as frames:
+        for frame in frames:
+            encoder.put(frame)
+            pace.count()
+            step("drawing", pace.done, pace.total)
+    if pace.done != pace.total:
+        raise RenderError(f"The engine made {pace.done} frames where {pace.total} were asked for.", "engine")
+    take = encoder.finish(lambda written: step("writing", written, pace.total))
+    return engine, take
+
+
+def _open(job: Job, stack: contextlib.ExitStack, gate: pipeline.Gate) -> tuple[pipeline.Ahead, pipeline.Ahead | None]:
+    width, height, depth = job.footage.width, job.footage.height, job.settings.depth
+    size = {"length": len(job), "width": width, "height": height}
+    footage = pipeline.Ahead(lambda: open_footage(job.footage), name="footage", gate=gate, **size)
+    stack.enter_context(footage)
+    if depth.kind == "plane":
+        return footage, None
+    maps = pipeline.Ahead(
+        lambda: contextlib.nullcontext(open_depth(depth, width, height)), name="depth", gate=gate, **size
+    )
+    return footage, stack.enter_context(maps)
+
+
+class _Pace:
+    """How fast frames come, and so when the last one will.
+
+    The first frame is left out of the mean: it waits for the decoder, and for what is compiled on first use.
+    """
+
+    def __init__(self, total: int) -> None:
+        self.done = 0
+        self.total = total
+        self._first = 0.0
+
+    def count(self) -> None:
+        self.done += 1
+        if self.done == 1:
+            self._first = time.monotonic()
+
+    def seconds_left(self) -> float | None:
+        if self.done < 2:
+            return None
+        mean = (time.monotonic() - self._first) / (self.done - 1)
+        return round(mean * (self.total - self.done), 1)
+
+
+@contextlib.contextmanager
+def _closing(frames: Any) -> Iterator[Any]:
+    try:
+        yield frames
+    finally:
+        # An engine's generator lets go of its threads and buffers now, not when a traceback is collected.
+        if hasattr(frames, "close"):
+            frames.close()
+
+
+# Checks before any work
+
+
+def _check(job: Job) -> None:
+    job.check_files()
+    folder = os.path.dirname(os.path.abspath(job.output.path))
+    if not os.path.isdir(folder):
+        raise ContractError("output.path", f"no folder {folder!r}", "a folder that exists")
+    _read_claim(job.output)
+    probe_path = os.path.join(folder, f".recam-{os.getpid()}-{time.monotonic_ns()}")
+    try:
+        os.close(os.open(probe_path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        os.unlink(probe_path)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise ContractError("output.path", f"a folder that cannot be written to ({reason})", "one that can") from None
+
+
+# The record
+
+
+def _read_claim(output: Output) -> bool:
+    """Whether the record's name is claimed for this output. Raises ContractError where something else has it."""
+    path = output.record
+    try:
+        with open(path, encoding="utf-8") as file:
+            data = json.loads(file.read(65536))
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError):
+        data = None
+    if isinstance(data, dict) and data.get("recam_claim") == 1 and data.get("take") == os.path.basename(output.path):
+        return True
+    raise ContractError("output.path", f"{path!r}, which exists beside it", "a name whose record is still free")
+
+
+def _keep_record(job: Job, result: Result, cancelled: Callable[[], bool]) -> None:
+    """Write the record, or take the take away again: one is never there without the other."""
+    try:
+        if cancelled():
+            raise Cancelled
+        _write_record(job.output, take_record(job, result))
+    except BaseException:
+        pipeline.remove(result.path, result.mask)
+        raise
+
+
+def _write_record(output: Output, text: str) -> None:
+    part = f"{os.path.join(os.path.dirname(output.record), '.recam-')}{os.getpid()}-{time.monotonic_ns()}.json.part"
+    try:
+        # surrogatepass: a path that is no UTF-8 still finds its way into the record and back.
+        with open(part, "x", encoding="utf-8", errors="surrogatepass", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        if _read_claim(output):
+            os.replace(part, output.record)
+        else:
+            _rename_to_free(part, output.record)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(part)
+
+
+def _rename_to_free(part: str, final: str) -> None:
+    try:
+        os.link(part, final)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links: claim the name, then move over the claim
+        os.close(os.open(final, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        os.replace(part, final)
+
+
+# Errors
+
+
+@contextlib.contextmanager
+def _in_one_sentence() -> Iterator[None]:
+    try:
+        yield
+    except (Cancelled, ContractError, RenderError):
+        raise
+    except FootageError as error:
+        raise RenderError(str(error), "footage") from error
+    except WriteError as error:
+        raise RenderError(error.strerror or str(error), "output") from error
+    except pipeline.StuckError as error:
+        raise RenderError(str(error), "stuck") from error
+    except MemoryError as error:
+        raise RenderError("There is not enough memory for frames of this size.", "memory") from error
+    except OSError as error:
+        raise RenderError(_about_files(error), "output") from error
+    except Exception as error:
+        raise RenderError(f"The engine failed: {type(error).__name__}: {error}", "engine") from error
+
+
+def _about_files(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return "The disk is full: the take could not be written."
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return f"{error.filename!r} could not be used: {reason}." if error.filename else f"A file failed: {reason}."

@@ -1,0 +1,186 @@
+"""The commands of ``python -m backend``: what they accept, what they say, how they end.
+
+Exit codes: 0 only with a whole result, 1 it failed, 2 bad input, 130 interrupted. What is wrong is one line on stderr;
+on stdout stands what was asked for and nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from . import __version__, contract
+from .contract import ContractError, Job
+
+FAILED = 1
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # A name that is no UTF-8 comes out as it went in.
+        stream.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.run
+    try:
+        return command(options)
+    except ContractError as error:
+        if options.debug:
+            raise
+        return _say(str(error), BAD_INPUT)
+    except KeyboardInterrupt:
+        return _say("interrupted", INTERRUPTED)
+
+
+def _say(text: str, code: int) -> int:
+    sys.stderr.write("recam: " + " ".join(text.split("\n")) + "\n")
+    return code
+
+
+# Commands
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from .serve import serve
+
+    serve(options.log)
+    return 0
+
+
+def _schema(_options: argparse.Namespace) -> int:
+    sys.stdout.write(json.dumps(contract.json_schema(), indent=2) + "\n")
+    return 0
+
+
+def _render(options: argparse.Namespace) -> int:
+    from . import request
+
+    job = request.from_job_file(options) if options.job else request.from_clip(options, tell=_note)
+    return _make(job, debug=options.debug)
+
+
+def _note(text: str) -> None:
+    sys.stderr.write(f"recam: {text}\n")
+
+
+def _make(job: Job, *, debug: bool) -> int:
+    from .progressbar import ProgressBar
+    from .render import Cancelled, RenderError, render
+
+    bar = ProgressBar(sys.stderr)
+    interrupted = _Interrupt()
+    try:
+        with interrupted:
+            result = render(job, bar.show, interrupted.asked)
+    except Cancelled:
+        return _say("interrupted; nothing was left behind", 128 + interrupted.signal)
+    except RenderError as error:
+        if debug:
+            raise
+        return _say(str(error), FAILED)
+    finally:
+        bar.clear()
+    for warning in result.warnings:
+        _note(warning)
+    if result.depth:
+        _note(f"depth: {result.depth}")
+    sys.stdout.write(result.path + "\n")
+    return 0
+
+
+class _Interrupt:
+    """While it lasts, a first Ctrl-C (or SIGTERM) asks politely; a second one does not."""
+
+    def __init__(self) -> None:
+        self.signal = 0
+        self._before: dict[int, Any] = {}
+
+    def asked(self) -> bool:
+        return self.signal != 0
+
+    def __enter__(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def __exit__(self, *_error: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, _frame: object) -> None:
+        if self.signal:
+            raise KeyboardInterrupt
+        self.signal = number
+
+
+# Arguments
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        sys.exit(_say(f"{message} (see {self.prog} --help)", BAD_INPUT))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="python -m backend", description="ReCam: re-shoot a clip from a keyframed camera.")
+    parser.add_argument("--version", action="version", version=f"recam {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_render(commands)
+    serve = commands.add_parser("serve", help="take jobs on stdin (JSON-RPC 2.0, one message a line)")
+    serve.add_argument("--log", metavar="FILE", help="write stderr there")
+    serve.set_defaults(run=_serve, debug=False)
+    schema = commands.add_parser("schema", help="print the JSON Schema of a job")
+    schema.set_defaults(run=_schema, debug=False)
+    return parser
+
+
+_RENDER = """\
+Make a take, either of a job file or of a clip and a trajectory.
+
+A trajectory whose length differs from the clip's is stretched over it: its first pose meets the clip's first frame,
+its last the last, and what lies between is interpolated. This is said on stderr.
+
+A trajectory without a lens (the published one) is given that of its data, 24 mm on a sensor 23.76 mm wide, or what
+--lens or --fov say. Where a trajectory has its own, --lens and --fov speak of the footage's lens only.
+"""
+
+
+def _add_render(commands: Any) -> None:
+    parser = commands.add_parser(
+        "render", help="make a take", description=_RENDER, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("job", nargs="?", metavar="JOB.json", help="a job, or the record that lies beside a take")
+    parser.add_argument("--output", metavar="OUT", help="the take: .mp4, .mov, .mkv, or a folder's name; must be free")
+    parser.add_argument("--debug", action="store_true", help="show a traceback where something fails")
+    clip = parser.add_argument_group("without a job file")
+    clip.add_argument("--footage", metavar="CLIP", help="a movie, a picture, or a folder of numbered pictures")
+    clip.add_argument("--trajectory", metavar="T.json", help="ReCam's own format, or a camera_extrinsics.json")
+    clip.add_argument("--camera", metavar="NAME", help="which camera of a camera_extrinsics.json (default: cam05)")
+    clip.add_argument("--source", metavar="S.json", help="the trajectory of the camera that shot the footage")
+    clip.add_argument("--source-camera", metavar="NAME", help="as --camera, for --source")
+    clip.add_argument("--engine", choices=contract.ENGINES, default="reproject", help="(default: %(default)s)")
+    clip.add_argument("--seed", type=int, default=0, help="for engines that draw random numbers (default: 0)")
+    clip.add_argument("--depth", metavar="PATH", default="plane", help="a depth file, a folder of them, or plane")
+    clip.add_argument("--depth-scale", type=float, default=1.0, metavar="M", help="metres per unit of those files")
+    clip.add_argument(
+        "--subject-distance",
+        type=float,
+        default=contract.DEFAULT_SUBJECT_DISTANCE,
+        metavar="M",
+        help="metres from camera to subject (default: %(default)s)",
+    )
+    clip.add_argument("--lens", type=float, metavar="MM", help="focal length on the sensor")
+    clip.add_argument("--sensor", type=float, default=36.0, metavar="MM", help="its width (default: %(default)s)")
+    clip.add_argument("--fov", type=float, metavar="DEG", help="horizontal angle of view, instead of --lens")
+    clip.add_argument("--size", metavar="WxH", help="of the take (default: the footage's)")
+    clip.add_argument("--rate", metavar="FPS", help="of the take, like 24 or 24000/1001 (default: the footage's)")
+    clip.add_argument("--frames", type=int, metavar="N", help="only the first N frames of the take")
+    clip.add_argument("--format", choices=tuple(contract.FORMATS), help="(default: by the ending of OUT; folder: png)")
+    clip.add_argument("--mask", action="store_true", help="also store which pixels were invented")
+    parser.set_defaults(run=_render)

@@ -1,0 +1,97 @@
+"""A child process: how it is started, what it prints, how it ended. No bpy, standard library only."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+LONGEST_LINE = 64 * 2**20
+"""Bytes."""
+
+_TAIL_LINES = 10
+_TAIL_BYTES = 8192
+
+
+def backend_environment(package_folder: str, base: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment variables for a backend whose package lies in ``package_folder``.
+
+    Built on ``base``, Blender's own if not given, less what was meant for Blender's Python.
+    """
+    env = dict(os.environ if base is None else base)
+    for name in ("PYTHONHOME", "PYTHONSTARTUP", "PYTHONINSPECT", "PYTHONOPTIMIZE", "__PYVENV_LAUNCHER__"):
+        env.pop(name, None)
+    return env | {
+        "PYTHONPATH": package_folder,
+        "PYTHONUTF8": "1",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONSAFEPATH": "1",  # the working folder is nobody's package
+    }
+
+
+def start(command: Sequence[str], log_path: str, env: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
+    """Start a program with pipes to its stdin and stdout, its stderr in a log.
+
+    What the log held goes to ``<log_path>.1``. Raises OSError where there is no such program, or the log cannot be
+    written.
+    """
+    with contextlib.suppress(OSError):  # there is none yet, or an older worker still holds it on Windows
+        os.replace(log_path, f"{log_path}.1")
+    options: dict[str, Any] = {"start_new_session": True}  # a Ctrl-C in Blender's terminal is Blender's
+    if sys.platform == "win32":
+        options = {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
+    with open(log_path, "ab") as log:
+        return subprocess.Popen(
+            list(command),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            bufsize=0,
+            # Not the extension's folder: Windows could not upgrade it while someone works there.
+            cwd=os.path.dirname(log_path),
+            env=None if env is None else dict(env),
+            **options,
+        )
+
+
+def lines(receive: Callable[[], bytes]) -> Iterator[bytes | None]:
+    """Lines that are not empty, without their end; None, and no more, after one that is too long."""
+    pending = bytearray()
+    while data := receive():
+        *whole, rest = data.split(b"\n")
+        for part in whole:
+            pending += part
+            if line := bytes(pending).strip():
+                yield line
+            pending.clear()
+        pending += rest
+        if len(pending) > LONGEST_LINE:
+            yield None
+            return
+
+
+def how_it_ended(code: int | None) -> str:
+    """What to say after "The worker", given its exit code; None if it still runs."""
+    if code is None:
+        return "closed its output and was stopped"
+    if code < 0:
+        name = signal.Signals(-code).name if -code in signal.Signals._value2member_map_ else f"signal {-code}"
+        hint = " Did the machine run out of memory?" if name == "SIGKILL" else ""
+        return f"was ended by {name}.{hint}".rstrip(".")
+    return f"ended with exit code {code}" if code < 1 << 30 else f"crashed with code {code:#x}"
+
+
+def tail(path: str) -> str:
+    """The last lines of a log."""
+    try:
+        with open(path, "rb") as log:
+            log.seek(0, os.SEEK_END)
+            log.seek(max(0, log.tell() - _TAIL_BYTES))
+            lines = log.read().decode("utf-8", "replace").splitlines()
+    except OSError as error:
+        return f"(it cannot be read: {error.strerror})"
+    return "\n".join(lines[-_TAIL_LINES:]).strip()
