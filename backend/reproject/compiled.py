@@ -1,0 +1,64 @@
+"""numba, set up so that what it compiles is kept where the user may write.
+
+Import this, and not numba, in the modules that hold kernels. Kernels run on one thread each and let go of Python's
+lock: the engine draws several frames at once instead.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+# All but "nnan" and "ninf": kernels test for values that are not numbers.
+_FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
+
+
+def compiled(function: _F) -> _F:
+    """Compile a kernel when it is first called, for the types it is called with."""
+    kernel: _F = numba.njit(nogil=True, cache=_CACHED, fastmath=_FASTMATH, error_model="numpy")(function)
+    return kernel
+
+
+def inlined(function: _F) -> _F:
+    """As :func:`compiled`, for the small functions that kernels call: no entry of their own is kept."""
+    kernel: _F = numba.njit(nogil=True, fastmath=_FASTMATH, error_model="numpy")(function)
+    return kernel
+
+
+def _cache_root() -> Path:
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "recam" / "cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "recam"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "recam"
+
+
+def _use_cache() -> bool:
+    """Point numba to a folder for this version of the kernels; say whether it can be written."""
+    if numba.config.CACHE_DIR:
+        return True
+    # numba looks at the file that a kernel is in, but not at those of the kernels that it calls.
+    sources = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        sources.update(path.read_bytes())
+    try:
+        folder = _cache_root() / "numba" / sources.hexdigest()[:16]
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except (OSError, RuntimeError):  # read-only, or a user without a home
+        return False
+    numba.config.CACHE_DIR = str(folder)
+    return True
+
+
+_CACHED = _use_cache()

@@ -1,0 +1,257 @@
+"""Where the source picture is torn: pairs of neighbours with a step in depth between them.
+
+The pixels at such a step carry the colours of both sides. Moved apart, each side would take a rim of the other's colour
+with it; so both get a *patch*, the colours of that side alone, carried on across the step for a few pixels.
+
+Arrays named ``q`` are inverse depth on the grid of :func:`grid`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .compiled import compiled, inlined
+
+RIGHT, DOWN = 1, 2
+"""Bits of a tear: between a vertex and the next one to the right, or below."""
+
+REACH = 3
+"""Pixels from a step within which colours are kept apart: a cubic's reach and one."""
+
+_LEAST_STEP = 0.005  # of the nearer side's inverse depth: less is a rough surface
+_LEAST_PARALLAX = 0.3  # pixels that the sides must move apart: less is not worth a tear
+_SLOPE = 2.0  # a step is one only if it is this much steeper than the surface beside it
+
+Floats = npt.NDArray[np.float32]
+
+
+class Edges(NamedTuple):
+    """The steps of one picture, as far as one target camera tells their sides apart.
+
+    Attributes:
+        tears: (h + 2, w + 2) uint8, bits RIGHT and DOWN.
+        cuts: (h + 2, w + 2, 2) uint8, how far from a vertex towards its neighbour the step lies, of 255.
+        index: (h, w) int32, the pixel's place in the next three; -1 away from steps.
+        steps: (n, 2) inverse depth half-way between the sides; how far they have come apart, 0 (not) to 1.
+        near, far: (n, 4) colours of either side.
+    """
+
+    tears: npt.NDArray[np.uint8]
+    cuts: npt.NDArray[np.uint8]
+    index: npt.NDArray[np.int32]
+    steps: Floats
+    near: Floats
+    far: Floats
+
+
+def find_edges(picture: Floats, q: Floats, a: Floats, b: Floats) -> Edges:
+    """The steps of a picture (h, w, 4) that the map ``(a, b)`` moves apart."""
+    height, width = picture.shape[:2]
+    tears = np.zeros(q.shape, np.uint8)
+    cuts = np.full((*q.shape, 2), 127, np.uint8)
+    index = np.full((height, width), -1, np.int32)
+    count = _find_tears(q, a, b, tears)
+    steps = np.empty((min(count * 2 * (2 * REACH + 1) * (REACH + 1), height * width), 2), np.float32)
+    if count:
+        steps = steps[: _mark(q, a, b, tears, index, steps)]
+    near, far = np.empty((len(steps), 4), np.float32), np.empty((len(steps), 4), np.float32)
+    if count:
+        _patch(picture, q, tears, index, steps, near, far)
+        _cut(picture, q, tears, index, near, far, cuts)
+    return Edges(tears, cuts, index, steps, near, far)
+
+
+@compiled
+def grid(depth: Floats) -> Floats:
+    """Inverse depth (h + 2, w + 2): the pixel centres, and the picture's rim where the outermost pixels end.
+
+    What is no depth (not a number, zero, negative) counts as infinitely far.
+    """
+    height, width = depth.shape
+    q = np.zeros((height + 2, width + 2), np.float32)
+    for y in range(height):
+        for x in range(width):
+            if depth[y, x] > 0:
+                q[y + 1, x + 1] = np.float32(1) / depth[y, x]
+    for y in range(1, height + 1):
+        q[y, 0] = _beyond(q[y, 1], q[y, min(2, width)])
+        q[y, width + 1] = _beyond(q[y, width], q[y, max(width - 1, 1)])
+    for x in range(width + 2):
+        q[0, x] = _beyond(q[1, x], q[min(2, height), x])
+        q[height + 1, x] = _beyond(q[height, x], q[max(height - 1, 1), x])
+    return q
+
+
+@inlined
+def _beyond(last: Any, before: Any) -> Any:
+    """Half a pixel further along the slope, unless that is a step."""
+    if abs(last - before) > np.float32(0.05) * max(last, before):
+        return last
+    return max(last + np.float32(0.5) * (last - before), np.float32(0))
+
+
+@inlined
+def parallax(a: Any, b: Any, u: Any, v: Any, q: Any) -> Any:
+    """Pixels in the other picture per unit of inverse depth, at a point."""
+    hx = a[0, 0] * u + a[0, 1] * v + a[0, 2] + b[0] * q
+    hy = a[1, 0] * u + a[1, 1] * v + a[1, 2] + b[1] * q
+    hz = a[2, 0] * u + a[2, 1] * v + a[2, 2] + b[2] * q
+    if hz <= np.float32(1e-6):
+        return np.float32(1e9)
+    x, y = hx / hz, hy / hz
+    return math.hypot(b[0] - x * b[2], b[1] - y * b[2]) / hz
+
+
+@compiled
+def _find_tears(q: Any, a: Any, b: Any, tears: Any) -> Any:
+    height, width = q.shape[0] - 2, q.shape[1] - 2
+    count = 0
+    for y in range(1, height + 1):
+        for x in range(1, width + 1):
+            here = q[y, x]
+            if x < width and abs(q[y, x + 1] - here) > np.float32(_LEAST_STEP) * max(here, q[y, x + 1]):
+                before = q[y, max(x - 1, 1)]
+                after = q[y, min(x + 2, width)]
+                if _is_step(before, here, q[y, x + 1], after, a, b, x, y):
+                    tears[y, x] |= RIGHT
+                    count += 1
+            if y < height and abs(q[y + 1, x] - here) > np.float32(_LEAST_STEP) * max(here, q[y + 1, x]):
+                before = q[max(y - 1, 1), x]
+                after = q[min(y + 2, height), x]
+                if _is_step(before, here, q[y + 1, x], after, a, b, x, y):
+                    tears[y, x] |= DOWN
+                    count += 1
+    return count
+
+
+@inlined
+def _is_step(before: Any, here: Any, there: Any, after: Any, a: Any, b: Any, x: Any, y: Any) -> Any:
+    step = there - here
+    # Slopes that lead up to the step the same way explain as much of it: inverse depth is linear along any plane.
+    sign = np.float32(1) if step > 0 else np.float32(-1)
+    slope = max(sign * (here - before), sign * (after - there))
+    if abs(step) <= np.float32(_SLOPE) * slope:
+        return False
+    move = parallax(a, b, np.float32(x - 0.5), np.float32(y - 0.5), max(here, there))
+    return abs(step) * move > np.float32(_LEAST_PARALLAX)
+
+
+@compiled
+def _mark(q: Any, a: Any, b: Any, tears: Any, index: Any, steps: Any) -> Any:
+    """Give a place to each pixel within REACH of a step, and say of the nearest step how high it is."""
+    height, width = index.shape
+    count = 0
+    nearest = np.empty(len(steps), np.int32)
+    for y in range(1, height + 1):
+        for x in range(1, width + 1):
+            for bit in (RIGHT, DOWN):
+                if not tears[y, x] & bit:
+                    continue
+                x1, y1 = x + (bit == RIGHT), y + (bit == DOWN)
+                low, high = min(q[y, x], q[y1, x1]), max(q[y, x], q[y1, x1])
+                move = parallax(a, b, np.float32(x - 0.5), np.float32(y - 0.5), high)
+                apart = (move * (high - low) - np.float32(_LEAST_PARALLAX)) * np.float32(2)
+                for v in range(max(y - 1 - REACH, 0), min(y1 + REACH, height)):
+                    for u in range(max(x - 1 - REACH, 0), min(x1 + REACH, width)):
+                        # Twice the distance from the middle of the pair.
+                        du, dv = 2 * (u + 1) - x - x1, 2 * (v + 1) - y - y1
+                        distance = du * du + dv * dv
+                        place = index[v, u]
+                        if place < 0:
+                            place = count
+                            count += 1
+                            index[v, u] = place
+                            nearest[place] = 1 << 20
+                        if distance < nearest[place]:
+                            nearest[place] = distance
+                            steps[place, 0] = np.float32(0.5) * (low + high)
+                            steps[place, 1] = min(max(apart, np.float32(0)), np.float32(1))
+    return count
+
+
+@inlined
+def _is_mixed(tears: Any, u: Any, v: Any) -> Any:
+    """Whether a pixel stands at a step, and so may show both sides."""
+    x, y = u + 1, v + 1
+    return tears[y, x] != 0 or tears[y, x - 1] & RIGHT or tears[y - 1, x] & DOWN
+
+
+@compiled
+def _patch(picture: Any, q: Any, tears: Any, index: Any, steps: Any, near: Any, far: Any) -> Any:
+    height, width = index.shape
+    for v in range(height):
+        for u in range(width):
+            place = index[v, u]
+            if place < 0:
+                continue
+            is_near = q[v + 1, u + 1] > steps[place, 0]
+            mixed = _is_mixed(tears, u, v)
+            for side in (0, 1):
+                colours = near if side else far
+                if is_near == (side == 1) and not mixed:
+                    for c in range(4):
+                        colours[place, c] = picture[v, u, c]
+                else:
+                    _extend(picture, q, tears, u, v, steps[place, 0], side == 1, colours[place])
+
+
+@inlined
+def _extend(picture: Any, q: Any, tears: Any, u: Any, v: Any, middle: Any, wanted: Any, colour: Any) -> Any:
+    """What one side of a step looks like at a pixel, from the pixels around that show this side alone."""
+    height, width = picture.shape[:2]
+    total = np.float32(0)
+    r, g, b, a = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+    for y in range(max(v - REACH, 0), min(v + REACH + 1, height)):
+        for x in range(max(u - REACH, 0), min(u + REACH + 1, width)):
+            if (q[y + 1, x + 1] > middle) != wanted:
+                continue
+            distance = np.float32((x - u) * (x - u) + (y - v) * (y - v))
+            # The nearest count for most; what may be mixed, for next to nothing, as a thin thing has nothing else.
+            weight = np.float32(1) / (distance * distance + np.float32(0.01))
+            if _is_mixed(tears, x, y):
+                weight *= np.float32(1e-4)
+            total += weight
+            r += weight * picture[y, x, 0]
+            g += weight * picture[y, x, 1]
+            b += weight * picture[y, x, 2]
+            a += weight * picture[y, x, 3]
+    if total == 0:
+        total, r, g, b, a = np.float32(1), picture[v, u, 0], picture[v, u, 1], picture[v, u, 2], picture[v, u, 3]
+    colour[0], colour[1], colour[2], colour[3] = r / total, g / total, b / total, a / total
+
+
+@compiled
+def _cut(picture: Any, q: Any, tears: Any, index: Any, near: Any, far: Any, cuts: Any) -> Any:
+    """Where between two pixels a step lies: what they show is the near side's colour as far as that side reaches."""
+    height, width = index.shape
+    for y in range(1, height + 1):
+        for x in range(1, width + 1):
+            for axis in range(2):
+                if not tears[y, x] & (RIGHT if axis == 0 else DOWN):
+                    continue
+                x1, y1 = x + (axis == 0), y + (axis == 1)
+                reach = _near_share(picture, index, near, far, x - 1, y - 1) + _near_share(
+                    picture, index, near, far, x1 - 1, y1 - 1
+                )
+                # The pair covers two pixels, from half a pixel before the first centre.
+                reach = min(max(reach - np.float32(0.5), np.float32(0.02)), np.float32(0.98))
+                if q[y, x] < q[y1, x1]:
+                    reach = np.float32(1) - reach
+                cuts[y, x, axis] = np.uint8(reach * np.float32(255) + np.float32(0.5))
+
+
+@inlined
+def _near_share(picture: Any, index: Any, near: Any, far: Any, u: Any, v: Any) -> Any:
+    place = index[v, u]
+    along, length = np.float32(0), np.float32(0)
+    for c in range(4):
+        across = near[place, c] - far[place, c]
+        along += (picture[v, u, c] - far[place, c]) * across
+        length += across * across
+    # Colours that hardly differ tell nothing, and hide what they do not tell.
+    share = (along + np.float32(25)) / (length + np.float32(50))
+    return min(max(share, np.float32(0)), np.float32(1))

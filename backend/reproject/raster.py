@@ -1,0 +1,294 @@
+"""Draws the source picture's depth from the target camera: a mesh through the pixel centres, torn at steps.
+
+What is drawn is inverse depth alone, in a buffer with SAMPLES x SAMPLES samples a pixel, the nearer winning. Where a
+sample's colour is found follows from it exactly. EMPTY marks samples that nothing covers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .compiled import compiled, inlined
+from .edges import DOWN, RIGHT, parallax
+
+SAMPLES = 2
+EMPTY = np.float32(-1)
+
+_BLOCK = 8  # vertices that are drawn as one where the surface between them is flat
+_FLAT = 0.04  # pixels that drawing it so may displace
+_OVERLAP = 0.05  # samples that triangles reach beyond their sides, against cracks between unlike neighbours
+
+Floats = npt.NDArray[np.float32]
+
+
+@compiled
+def draw(q: Any, tears: Any, cuts: Any, a: Any, b: Any, nearest: Any, buffer: Any) -> Any:
+    """Draw the grid ``q`` by the map ``(a, b)`` into ``buffer`` (SAMPLES h, SAMPLES w).
+
+    Returns how many vertices inside the view lie nearer to the target camera than inverse depth ``nearest``: they,
+    and what is behind the camera, are left out.
+    """
+    buffer[:] = EMPTY
+    rows, columns = q.shape
+    corner = np.empty((8, 3), np.float32)
+    outline = np.empty((8, 3), np.float32)
+    clipped = 0
+    y0 = 0
+    while y0 < rows - 1:
+        y1 = _block_end(y0, rows)
+        x0 = 0
+        while x0 < columns - 1:
+            x1 = _block_end(x0, columns)
+            if _is_flat(q, tears, a, b, x0, y0, x1, y1):
+                clipped += _draw_quad(q, a, b, nearest, x0, y0, x1, y1, corner, buffer)
+            else:
+                for y in range(y0, y1):
+                    for x in range(x0, x1):
+                        torn = tears[y, x] | (tears[y, x + 1] & DOWN) | (tears[y + 1, x] & RIGHT)
+                        if torn:
+                            _draw_torn(q, cuts, tears, a, b, nearest, x, y, corner, outline, buffer)
+                        else:
+                            clipped += _draw_quad(q, a, b, nearest, x, y, x + 1, y + 1, corner, buffer)
+            x0 = x1
+        y0 = y1
+    return clipped
+
+
+@inlined
+def _block_end(start: Any, count: Any) -> Any:
+    """Blocks leave out the rim: its vertices are half a pixel from their neighbours, not one."""
+    if start == 0:
+        return 1
+    return start + 1 if start >= count - 2 else min(start + _BLOCK, count - 2)
+
+
+@inlined
+def _place(at: Any, count: Any) -> Any:
+    """A vertex's pixel coordinate: pixel centres, between the two edges of the picture."""
+    return np.float32(min(max(at - 0.5, 0.0), count - 2.0))
+
+
+@inlined
+def _is_flat(q: Any, tears: Any, a: Any, b: Any, x0: Any, y0: Any, x1: Any, y1: Any) -> Any:
+    if x1 - x0 < 2 or y1 - y0 < 2:
+        return False
+    q00, q10, q01, q11 = q[y0, x0], q[y0, x1], q[y1, x0], q[y1, x1]
+    nearest = max(max(q00, q10), max(q01, q11))
+    u, v = np.float32(0.5 * (x0 + x1) - 0.5), np.float32(0.5 * (y0 + y1) - 0.5)
+    move = parallax(a, b, u, v, nearest)
+    # Inverse depth is as linear across the block as moves the picture by less than can be seen.
+    bound = np.float32(_FLAT) / max(move, np.float32(1e-6))
+    if abs(q00 + q11 - q10 - q01) > bound:
+        return False
+    across, down = np.float32(1) / (x1 - x0), np.float32(1) / (y1 - y0)
+    for y in range(y0, y1 + 1):
+        t = (y - y0) * down
+        left, right = q00 + t * (q01 - q00), q10 + t * (q11 - q10)
+        slope = (right - left) * across
+        worst = np.float32(0)
+        torn = 0
+        for x in range(x0, x1 + 1):
+            worst = max(worst, abs(q[y, x] - (left + (x - x0) * slope)))
+            torn |= tears[y, x]
+        if worst > bound or torn:
+            return False
+    return True
+
+
+@inlined
+def _project(a: Any, b: Any, nearest: Any, u: Any, v: Any, q: Any, vertex: Any) -> Any:
+    """Write where a vertex falls, in samples, and its inverse depth there; say whether it is before the camera."""
+    hz = a[2, 0] * u + a[2, 1] * v + a[2, 2] + b[2] * q
+    if hz <= np.float32(1e-6) or q > nearest * hz:
+        vertex[2] = EMPTY
+        if hz > np.float32(1e-6):
+            vertex[0] = (a[0, 0] * u + a[0, 1] * v + a[0, 2] + b[0] * q) / hz * np.float32(SAMPLES)
+            vertex[1] = (a[1, 0] * u + a[1, 1] * v + a[1, 2] + b[1] * q) / hz * np.float32(SAMPLES)
+        else:
+            vertex[0] = np.float32(-1)
+        return False
+    inverse = np.float32(1) / hz
+    vertex[0] = (a[0, 0] * u + a[0, 1] * v + a[0, 2] + b[0] * q) * inverse * np.float32(SAMPLES)
+    vertex[1] = (a[1, 0] * u + a[1, 1] * v + a[1, 2] + b[1] * q) * inverse * np.float32(SAMPLES)
+    vertex[2] = q * inverse
+    return True
+
+
+@inlined
+def _draw_quad(
+    q: Any, a: Any, b: Any, nearest: Any, x0: Any, y0: Any, x1: Any, y1: Any, corner: Any, buffer: Any
+) -> Any:
+    rows, columns = q.shape
+    u0, u1, v0, v1 = _place(x0, columns), _place(x1, columns), _place(y0, rows), _place(y1, rows)
+    whole = _project(a, b, nearest, u0, v0, q[y0, x0], corner[0])
+    whole &= _project(a, b, nearest, u1, v0, q[y0, x1], corner[1])
+    whole &= _project(a, b, nearest, u1, v1, q[y1, x1], corner[2])
+    whole &= _project(a, b, nearest, u0, v1, q[y1, x0], corner[3])
+    if whole:
+        _draw_triangle(corner[0], corner[1], corner[2], buffer)
+        _draw_triangle(corner[0], corner[2], corner[3], buffer)
+        return 0
+    if x1 - x0 > 1:
+        # A large block may reach past the camera where most of it does not: draw what does not.
+        missed = 0
+        for y in range(y0, y1):
+            for x in range(x0, x1):
+                missed += _draw_small(q, a, b, nearest, x, y, corner, buffer)
+        return missed
+    return _is_seen(corner, buffer)
+
+
+@inlined
+def _draw_small(q: Any, a: Any, b: Any, nearest: Any, x: Any, y: Any, corner: Any, buffer: Any) -> Any:
+    rows, columns = q.shape
+    u0, u1, v0, v1 = _place(x, columns), _place(x + 1, columns), _place(y, rows), _place(y + 1, rows)
+    whole = _project(a, b, nearest, u0, v0, q[y, x], corner[0])
+    whole &= _project(a, b, nearest, u1, v0, q[y, x + 1], corner[1])
+    whole &= _project(a, b, nearest, u1, v1, q[y + 1, x + 1], corner[2])
+    whole &= _project(a, b, nearest, u0, v1, q[y + 1, x], corner[3])
+    if not whole:
+        return _is_seen(corner, buffer)
+    _draw_triangle(corner[0], corner[1], corner[2], buffer)
+    _draw_triangle(corner[0], corner[2], corner[3], buffer)
+    return 0
+
+
+@inlined
+def _is_seen(corner: Any, buffer: Any) -> Any:
+    """1 where a vertex that is too near, but before the camera, is inside the view."""
+    for i in range(4):
+        x, y = corner[i, 0], corner[i, 1]
+        if corner[i, 2] == EMPTY and x >= 0 and 0 <= y < buffer.shape[0] and x < buffer.shape[1]:
+            return 1
+    return 0
+
+
+@inlined
+def _draw_torn(
+    q: Any,
+    cuts: Any,
+    tears: Any,
+    a: Any,
+    b: Any,
+    nearest: Any,
+    x: Any,
+    y: Any,
+    corner: Any,
+    outline: Any,
+    buffer: Any,
+) -> Any:
+    """A cell with a step across it: the near side as far as the step, the far side carried on behind it."""
+    rows, columns = q.shape
+    low = min(min(q[y, x], q[y, x + 1]), min(q[y + 1, x], q[y + 1, x + 1]))
+    high = max(max(q[y, x], q[y, x + 1]), max(q[y + 1, x], q[y + 1, x + 1]))
+    middle = np.float32(0.5) * (low + high)
+    for i in range(4):  # around the cell
+        column, row = x + (1 if i in (1, 2) else 0), y + (1 if i >= 2 else 0)
+        corner[i, 0], corner[i, 1], corner[i, 2] = _place(column, columns), _place(row, rows), q[row, column]
+    count = 0
+    for i in range(4):
+        j = (i + 1) & 3
+        near, next_near = corner[i, 2] > middle, corner[j, 2] > middle
+        if near:
+            outline[count] = corner[i]
+            count += 1
+        if near != next_near:
+            t = _cut_along(cuts, tears, x, y, i)
+            outline[count, 0] = corner[i, 0] + t * (corner[j, 0] - corner[i, 0])
+            outline[count, 1] = corner[i, 1] + t * (corner[j, 1] - corner[i, 1])
+            outline[count, 2] = corner[i, 2] if near else corner[j, 2]
+            count += 1
+    _draw_fan(a, b, nearest, outline, count, buffer)
+    far, found = np.float32(0), np.float32(0)
+    for i in range(4):
+        if corner[i, 2] <= middle:
+            far += corner[i, 2]
+            found += np.float32(1)
+    for i in range(4):
+        if corner[i, 2] > middle:
+            one, other = corner[(i + 1) & 3, 2], corner[(i + 3) & 3, 2]
+            # The neighbour on the far side, where there is one alone.
+            if one <= middle < other:
+                outline[i, 2] = one
+            elif other <= middle < one:
+                outline[i, 2] = other
+            else:
+                outline[i, 2] = far / found
+        else:
+            outline[i, 2] = corner[i, 2]
+        outline[i, 0], outline[i, 1] = corner[i, 0], corner[i, 1]
+    _draw_fan(a, b, nearest, outline, 4, buffer)
+
+
+@inlined
+def _cut_along(cuts: Any, tears: Any, x: Any, y: Any, side: Any) -> Any:
+    """How far along a side of a cell, going around, its step lies."""
+    row, column, axis = (y + (side == 2), x, 0) if side in (0, 2) else (y, x + (side == 1), 1)
+    if not tears[row, column] & (RIGHT if axis == 0 else DOWN):
+        return np.float32(0.5)
+    t = np.float32(cuts[row, column, axis]) * np.float32(1 / 255)
+    return np.float32(1) - t if side >= 2 else t
+
+
+@inlined
+def _draw_fan(a: Any, b: Any, nearest: Any, outline: Any, count: Any, buffer: Any) -> Any:
+    for i in range(count):
+        if not _project(a, b, nearest, outline[i, 0], outline[i, 1], outline[i, 2], outline[i]):
+            return
+    for i in range(2, count):
+        _draw_triangle(outline[0], outline[i - 1], outline[i], buffer)
+
+
+@inlined
+def _draw_triangle(p: Any, r: Any, s: Any, buffer: Any) -> Any:
+    """Every sample within the triangle, seen from either side; inverse depth is linear in the picture."""
+    px, py, rx, ry, sx, sy = p[0], p[1], r[0], r[1], s[0], s[1]
+    height, width = buffer.shape
+    half, overlap = np.float32(0.5), np.float32(_OVERLAP)
+    top = max(min(py, min(ry, sy)) - half - overlap, np.float32(0))
+    bottom = min(max(py, max(ry, sy)) - half + overlap, np.float32(height - 1))
+    left = max(min(px, min(rx, sx)) - half - overlap, np.float32(0))
+    right = min(max(px, max(rx, sx)) - half + overlap, np.float32(width - 1))
+    if not (top <= bottom and left <= right):
+        return
+    first, last = int(np.ceil(top)), int(np.floor(bottom))
+    start, stop = int(np.ceil(left)), int(np.floor(right))
+    if first > last or start > stop:
+        return
+    area = (rx - px) * (sy - py) - (ry - py) * (sx - px)
+    if abs(area) < np.float32(1e-7):
+        return
+    if area < 0:
+        rx, ry, sx, sy = sx, sy, rx, ry
+        area = -area
+        wr, ws = s[2], r[2]
+    else:
+        wr, ws = r[2], s[2]
+    wp = p[2]
+    low, high = min(wp, min(wr, ws)), max(wp, max(wr, ws))
+    # Edge functions: positive inside.
+    ax, ay, bx, by, cx, cy = py - ry, rx - px, ry - sy, sx - rx, sy - py, px - sx
+    a_least = -overlap * (abs(ax) + abs(ay))
+    b_least = -overlap * (abs(bx) + abs(by))
+    c_least = -overlap * (abs(cx) + abs(cy))
+    inverse = np.float32(1) / area
+    slope = ((wr - wp) * cx + (ws - wp) * ax) * inverse
+    for y in range(first, last + 1):
+        dy = np.float32(y) + half
+        dx = np.float32(start) + half
+        ea = ax * (dx - px) + ay * (dy - py)
+        eb = bx * (dx - rx) + by * (dy - ry)
+        ec = cx * (dx - sx) + cy * (dy - sy)
+        w = wp + ((wr - wp) * ec + (ws - wp) * ea) * inverse
+        for x in range(start, stop + 1):
+            if ea >= a_least and eb >= b_least and ec >= c_least:
+                clamped = min(max(w, low), high)
+                if clamped > buffer[y, x]:
+                    buffer[y, x] = clamped
+            ea += ax
+            eb += bx
+            ec += cx
+            w += slope
