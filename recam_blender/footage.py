@@ -127,6 +127,10 @@ def shown_size(scene: bpy.types.Scene, strip: Any) -> tuple[float, float]:
 
 
 _ONE_INPUT = ("SPEED", "GAUSSIAN_BLUR", "GLOW", "TRANSFORM")
+# What may be animated and yet leave the pictures as they are.
+_UNSEEN = {"volume", "pan", "mute"}
+_TIMING = {"strobe", "speed_factor", "speed_length", "speed_frame_number"}
+
 # What movies and pictures are to Blender unless somebody says otherwise.
 _SPACE = "sRGB"
 # Kinds of pictures that the backend reads as Blender does.
@@ -200,7 +204,7 @@ def _changes_of(scene: bpy.types.Scene, strip: Any) -> Iterator[str]:
         yield "read with other settings than the file's own"
     if strip.type == "IMAGE" and not all(each.filename.lower().endswith(_PICTURES) for each in strip.elements):
         yield "made of pictures that are neither PNG nor JPEG nor EXR"
-    if any(_moves(path, strip.name) for path in compat.animated_paths(scene)):
+    if _animated(scene, strip) - _UNSEEN - _TIMING:
         yield "animated"
 
 
@@ -231,14 +235,15 @@ def _read_otherwise(strip: Any) -> bool:
     )
 
 
-def _moves(path: str, name: str) -> bool:
-    quoted = f'["{bpy.utils.escape_identifier(name)}"].'
-    return quoted in path and path.rpartition(".")[2] not in ("volume", "pan", "mute")
+def _animated(scene: bpy.types.Scene, strip: Any) -> set[str]:
+    """The names of a strip's properties that keyframes or drivers move."""
+    quoted = f'["{bpy.utils.escape_identifier(strip.name)}"].'
+    return {path.rpartition(".")[2] for path in compat.animated_paths(scene) if quoted in path}
 
 
 def _is_plain(scene: bpy.types.Scene, leaf: Any, media: _Media) -> bool:
     """Whether nothing but trim, direction and strobe says which frame is shown."""
-    if compat.is_retimed(leaf):
+    if compat.is_retimed(leaf) or _animated(scene, leaf) & _TIMING:
         return False
     return media.kind == "images" or leaf.fps == _fps(scene)
 
@@ -246,7 +251,9 @@ def _is_plain(scene: bpy.types.Scene, leaf: Any, media: _Media) -> bool:
 def _timing(shown: Any, leaf: Any) -> str:
     if shown != leaf:
         return "under a speed effect"
-    return "retimed" if compat.is_retimed(leaf) else "of another rate than the scene"
+    if compat.is_retimed(leaf):
+        return "retimed"
+    return "of another rate than the scene, or animated"
 
 
 def _fps(scene: bpy.types.Scene) -> float:

@@ -198,8 +198,9 @@ def _isolate(scene: bpy.types.Scene, name: str) -> Any:
     for each in _effects_on(editor, needed):
         compat.strips(editor).remove(each)
     strip = next(each for each in compat.strips(editor) if each.name == name)
-    # How it mixes with what lies below is no property of the footage. Opacity counts all the same.
-    strip.blend_type = "REPLACE"
+    # How it mixes with what lies below is no property of the footage. Its opacity is: it shows on black.
+    if strip.blend_type not in ("REPLACE", "CROSS", "ALPHA_OVER"):
+        strip.blend_type = "ALPHA_OVER"
     return strip
 
 

@@ -1,0 +1,525 @@
+"""Footage from the sequencer: the frames that Blender itself shows, rendered and read."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+import pytest
+import timeline
+
+COUNT = 40
+
+
+@pytest.fixture(scope="module")
+def clips(backend_python: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp('clips "é" 日本')
+    pictures = [timeline.numbered(index) for index in range(COUNT)]
+    movies = {
+        rate: timeline.write_movie(backend_python, folder / f"it's {rate.replace('/', '-')}.mkv", pictures, rate)
+        for rate in ("24", "30", "16")
+    }
+    return movies | {"folder": folder}
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return timeline.write_pictures(
+        tmp_path_factory.mktemp("pictures é 日本"), [timeline.numbered(index) for index in range(24)]
+    )
+
+
+@pytest.fixture
+def scene() -> bpy.types.Scene:
+    return timeline.new_scene()
+
+
+def movie(scene: bpy.types.Scene, path: Path, start: int = 10, channel: int = 1) -> Any:
+    return timeline.strips(scene).new_movie(path.stem, str(path), channel, start, fit_method="ORIGINAL")
+
+
+def span(strip: Any) -> tuple[int, int]:
+    if hasattr(strip, "left_handle"):
+        return strip.left_handle, strip.right_handle
+    return strip.frame_final_start, strip.frame_final_end
+
+
+def effect(scene: bpy.types.Scene, kind: str, strip: Any, channel: int = 2) -> Any:
+    create = timeline.strips(scene).new_effect
+    names = timeline.strips(scene).bl_rna.functions["new_effect"].parameters.keys()
+    start, stop = span(strip)
+    end = {"length": stop - start} if "length" in names else {"frame_end": stop}
+    below = {"input1" if "input1" in names else "seq1": strip}
+    return create(name=kind, type=kind, channel=channel, frame_start=start, **end, **below)
+
+
+def shown(found: Any) -> list[int | None]:
+    """The numbers in the pictures that footage names, in order."""
+    return [timeline.number_in(timeline.load(found.footage.files[index])) for index in found.footage.frames]
+
+
+# By formula
+
+TIMINGS: dict[str, dict[str, float]] = {
+    "plain": {},
+    "trim": {"frame_offset_start": 7, "frame_offset_end": 4},
+    "cut file": {"animation_offset_start": 5, "animation_offset_end": 3},
+    "cut file and trim": {"animation_offset_start": 5, "animation_offset_end": 3, "frame_offset_start": 4},
+    "reverse": {"use_reverse_frames": True},
+    "reverse, all of it": {
+        "use_reverse_frames": True,
+        "animation_offset_start": 5,
+        "animation_offset_end": 3,
+        "frame_offset_start": -4,
+        "frame_offset_end": 6,
+    },
+    "hold": {"frame_offset_start": -4, "frame_offset_end": -5},
+    "hold, cut file": {"frame_offset_start": -4, "frame_offset_end": -5, "animation_offset_start": 5},
+    "strobe": {"strobe": 3},
+    "strobe, not whole": {"strobe": 2.5, "frame_offset_start": 4},
+    "strobe, reverse": {"strobe": 3, "use_reverse_frames": True},
+}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("timing", TIMINGS)
+def test_movie_frames_are_those_that_blender_shows(
+    recam: Any, scene: bpy.types.Scene, clips: dict[str, Path], tmp_path: Path, timing: str
+) -> None:
+    strip = movie(scene, clips["24"])
+    for name, value in TIMINGS[timing].items():
+        setattr(strip, name, value)
+    found = recam("footage").read_footage_now(scene, strip, folder=str(tmp_path))
+    assert (found.start, found.stop) == span(strip)
+    assert list(found.footage.frames) == timeline.numbers(scene, found.start, found.stop)
+    assert found.footage.files == (str(clips["24"]),)
+    assert (found.footage.width, found.footage.height) == (timeline.WIDTH, timeline.HEIGHT)
+    assert not found.notes
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("timing", TIMINGS)
+def test_picture_frames_are_those_that_blender_shows(
+    recam: Any, scene: bpy.types.Scene, pictures: list[Path], tmp_path: Path, timing: str
+) -> None:
+    strip = timeline.new_images(scene, pictures)
+    for name, value in TIMINGS[timing].items():
+        setattr(strip, name, value)
+    found = recam("footage").read_footage_now(scene, strip, folder=str(tmp_path))
+    truth = timeline.numbers(scene, *span(strip))
+    assert shown(found) == truth
+    # Pictures that are cut away need not be there.
+    assert len(found.footage.files) == len(set(truth))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_single_picture_lasts_as_long_as_its_strip(
+    recam: Any, scene: bpy.types.Scene, pictures: list[Path], tmp_path: Path
+) -> None:
+    strip = timeline.new_images(scene, pictures[3:4])
+    recam("compat").set_span(strip, 5, 30)
+    found = recam("footage").read_footage_now(scene, strip, folder=str(tmp_path))
+    assert (found.start, found.stop) == (5, 30) == span(strip)
+    assert found.footage.frames == (0,) * 25
+    assert found.footage.files == (str(pictures[3]),)
+
+
+def test_part_of_a_strip(recam: Any, scene: bpy.types.Scene, clips: dict[str, Path], tmp_path: Path) -> None:
+    strip = movie(scene, clips["24"])
+    found = recam("footage").read_footage_now(scene, strip, (20, 25), folder=str(tmp_path))
+    assert found.footage.frames == (10, 11, 12, 13, 14)
+
+
+@pytest.mark.parametrize("others", ["covered", "muted", "channel muted", "tabbed away"])
+def test_what_lies_around_a_strip_does_not_matter(
+    recam: Any, scene: bpy.types.Scene, clips: dict[str, Path], pictures: list[Path], tmp_path: Path, others: str
+) -> None:
+    strip = movie(scene, clips["24"])
+    effect(scene, "SPEED", strip).use_frame_interpolate = False
+    truth = timeline.numbers(scene, 10, 15)
+    if others == "covered":
+        timeline.new_images(scene, pictures, start=8, channel=4, name="above")
+    elif others == "muted":
+        strip.mute = True
+    elif others == "channel muted":
+        scene.sequence_editor.channels[1].mute = scene.sequence_editor.channels[2].mute = True
+    else:
+        scene.sequence_editor.display_stack(timeline.strips(scene).new_meta("elsewhere", 5, 1))
+    found = recam("footage").read_footage_now(scene, strip, (10, 15), folder=str(tmp_path))
+    assert list(found.footage.frames) == truth
+
+
+def test_scaled_to_fit_is_read_at_its_own_size(
+    recam: Any, clips: dict[str, Path], tmp_path: Path
+) -> None:
+    scene = timeline.new_scene(width=192, height=64)
+    strip = timeline.strips(scene).new_movie("fit", str(clips["24"]), 1, 1, fit_method="FIT")
+    found = recam("footage").read_footage_now(scene, strip, folder=str(tmp_path))
+    assert found.footage.kind == "movie"
+    scene.render.resolution_x, scene.render.resolution_y = 64, 32
+    strip.transform.scale_x = strip.transform.scale_y = 0.5
+    found = recam("footage").read_footage_now(scene, strip, folder=str(tmp_path))
+    assert (found.footage.kind, found.footage.width, found.footage.height) == ("movie", 128, 64)
+    assert recam("footage").shown_size(scene, strip) == (64, 32)
+
+
+def test_relative_paths(
+    recam: Any, clips: dict[str, Path], folder: Path, open_file: Callable[..., None], tmp_path: Path
+) -> None:
+    (folder / "clip.mkv").write_bytes(clips["24"].read_bytes())
+    strip = movie(bpy.context.scene if bpy.context.scene.sequence_editor_create() else None, folder / "clip.mkv")
+    bpy.ops.wm.save_as_mainfile(filepath=str(folder / "shot.blend"))
+    strip.filepath = "//clip.mkv"
+    found = recam("footage").read_footage_now(bpy.context.scene, strip, folder=str(tmp_path))
+    assert found.footage.files == (str(folder / "clip.mkv"),)
+
+
+# By ruler
+
+
+@pytest.mark.parametrize("rate", ["30", "16"])
+def test_a_movie_of_another_rate(
+    recam: Any, scene: bpy.types.Scene, clips: dict[str, Path], tmp_path: Path, rate: str
+) -> None:
+    strip = movie(scene, clips[rate])
+    found = recam("footage").read_footage_now(scene, strip, folder=str(tmp_path))
+    assert list(found.footage.frames) == timeline.numbers(scene, *span(strip))
+    assert found.footage.kind == "movie"
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.7])
+@pytest.mark.parametrize("kind", ["movie", "images"])
+def test_a_speed_effect_without_blending(
+    recam: Any,
+    scene: bpy.types.Scene,
+    clips: dict[str, Path],
+    pictures: list[Path],
+    tmp_path: Path,
+    kind: str,
+    factor: float,
+) -> None:
+    strip = movie(scene, clips["24"]) if kind == "movie" else timeline.new_images(scene, pictures)
+    speed = effect(scene, "SPEED", strip)
+    speed.speed_control, speed.speed_factor, speed.use_frame_interpolate = "MULTIPLY", factor, False
+    truth = timeline.numbers(scene, *span(strip))
+    assert truth[:4] != [0, 1, 2, 3]
+    for asked in (strip, speed):
+        found = recam("footage").read_footage_now(scene, asked, folder=str(tmp_path))
+        assert found.footage.kind == kind
+        seen = shown(found) if kind == "images" else list(found.footage.frames)
+        assert seen == truth
+        assert "speed effect" in found.notes[0]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_keyframed_speed(recam: Any, scene: bpy.types.Scene, clips: dict[str, Path], tmp_path: Path) -> None:
+    strip = movie(scene, clips["24"])
+    speed = effect(scene, "SPEED", strip)
+    speed.speed_control, speed.use_frame_interpolate = "FRAME_NUMBER", False
+    for frame, number in ((10, 30), (49, 3)):
+        speed.speed_frame_number = number
+        speed.keyframe_insert("speed_frame_number", frame=frame)
+    found = recam("footage").read_footage_now(scene, strip, folder=str(tmp_path))
+    assert list(found.footage.frames) == timeline.numbers(scene, *span(strip))
+    assert found.footage.frames[0] == 30
+
+
+@pytest.mark.skipif(bpy.app.version < (5, 2, 0), reason="retiming_keys.add crashes the wheels of 4.2 and 5.0")
+def test_retiming(recam: Any, scene: bpy.types.Scene, clips: dict[str, Path], tmp_path: Path) -> None:
+    strip = movie(scene, clips["24"])
+    strip.retiming_keys.add(timeline_frame=20)
+    last = strip.retiming_keys.add(timeline_frame=50)
+    last.timeline_frame = 30
+    truth = timeline.numbers(scene, *span(strip))
+    assert truth != list(range(len(truth)))
+    found = recam("footage").read_footage_now(scene, strip, folder=str(tmp_path))
+    assert list(found.footage.frames) == truth
+    assert "retimed" in found.notes[0]
+
+
+# Through an intermediate
+
+
+def _crop(scene: bpy.types.Scene, strip: Any) -> None:
+    strip.crop.min_x, strip.crop.max_y = 12, 9
+
+
+def _move(scene: bpy.types.Scene, strip: Any) -> None:
+    strip.transform.offset_x, strip.transform.rotation, strip.transform.scale_x = 9, 0.2, 1.3
+
+
+def _flip(scene: bpy.types.Scene, strip: Any) -> None:
+    strip.use_flip_x = True
+
+
+def _opacity(scene: bpy.types.Scene, strip: Any) -> None:
+    strip.blend_alpha = 0.4
+
+
+def _saturation(scene: bpy.types.Scene, strip: Any) -> None:
+    strip.color_saturation = 0.3
+
+
+def _fade(scene: bpy.types.Scene, strip: Any) -> None:
+    strip.keyframe_insert("blend_alpha", frame=10)
+    strip.blend_alpha = 0
+    strip.keyframe_insert("blend_alpha", frame=16)
+
+
+def _blend(scene: bpy.types.Scene, strip: Any) -> None:
+    speed = effect(scene, "SPEED", strip)
+    speed.speed_control, speed.speed_factor, speed.use_frame_interpolate = "MULTIPLY", 0.4, True
+
+
+def _blur(scene: bpy.types.Scene, strip: Any) -> None:
+    effect(scene, "GAUSSIAN_BLUR", strip).size_x = 7
+
+
+def _modifier(scene: bpy.types.Scene, strip: Any) -> None:
+    modifier = strip.modifiers.new("bright", "BRIGHT_CONTRAST")
+    modifier.bright = 30
+
+
+CHANGES = (_crop, _move, _flip, _opacity, _saturation, _fade, _blend, _blur, _modifier)
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda each: each.__name__[1:])
+def test_changed_pictures_are_those_that_blender_shows(
+    recam: Any, scene: bpy.types.Scene, clips: dict[str, Path], tmp_path: Path, change: Callable[..., None]
+) -> None:
+    if change is _modifier and bpy.app.version[:2] == (5, 0):
+        pytest.skip("strip.modifiers.new crashes the wheel of 5.0")
+    strip = movie(scene, clips["24"])
+    plain = timeline.render(scene, 13)
+    change(scene, strip)
+    truth = [timeline.render(scene, frame) for frame in range(10, 16)]
+    assert not np.array_equal(truth[3], plain)
+    scene.view_settings.view_transform, scene.view_settings.exposure = "AgX", 1.5
+    scene.render.resolution_percentage = 50
+    found = recam("footage").read_footage_now(scene, strip, (10, 16), folder=str(tmp_path))
+    assert found.footage.kind == "images"
+    assert found.footage.identity
+    assert "lossless intermediate" in found.notes[0]
+    for index, picture in zip(found.footage.frames, truth, strict=True):
+        np.testing.assert_array_equal(timeline.load(found.footage.files[index]), picture)
+
+
+def test_an_intermediate_of_an_unchanged_strip_equals_its_pictures(
+    recam: Any, scene: bpy.types.Scene, pictures: list[Path], tmp_path: Path
+) -> None:
+    strip = timeline.new_images(scene, pictures)
+    scene.view_settings.view_transform = "AgX"
+    meta = timeline.strips(scene).new_meta("meta", 3, 10)
+    strip.move_to_meta(meta)
+    recam("compat").set_span(meta, 10, 34)
+    found = recam("footage").read_footage_now(scene, meta, folder=str(tmp_path))
+    assert "a meta strip" in found.notes[0]
+    for index, place in enumerate(found.footage.frames):
+        np.testing.assert_array_equal(timeline.load(found.footage.files[place]), timeline.numbered(index))
+
+
+def test_a_strip_inside_a_meta_strip(
+    recam: Any, scene: bpy.types.Scene, clips: dict[str, Path], pictures: list[Path], tmp_path: Path
+) -> None:
+    strip = movie(scene, clips["24"])
+    strip.use_flip_y = True
+    above = timeline.new_images(scene, pictures, start=10, channel=2, name="above")
+    outer, inner = (timeline.strips(scene).new_meta(name, 5, 10) for name in ("outer", "inner"))
+    strip.move_to_meta(inner)
+    above.move_to_meta(inner)
+    inner.move_to_meta(outer)
+    found = recam("footage").read_footage_now(scene, strip, (10, 13), folder=str(tmp_path))
+    for index, place in enumerate(found.footage.frames):
+        np.testing.assert_array_equal(timeline.load(found.footage.files[place]), timeline.numbered(index)[::-1])
+
+
+def test_a_scene_strip(recam: Any, scene: bpy.types.Scene, clips: dict[str, Path], tmp_path: Path) -> None:
+    other = timeline.new_scene("Other")
+    other.frame_start, other.frame_end = 101, 140
+    movie(other, clips["24"], start=101)
+    strip = timeline.strips(scene).new_scene("shot", other, 1, 10)
+    strip.scene_input = "SEQUENCER"
+    found = recam("footage").read_footage_now(scene, strip, (12, 15), folder=str(tmp_path))
+    assert shown(found) == [2, 3, 4]
+
+
+def test_a_cross_fade_is_no_part_of_its_inputs_but_footage_itself(
+    recam: Any, scene: bpy.types.Scene, clips: dict[str, Path], tmp_path: Path
+) -> None:
+    first, second = movie(scene, clips["24"]), movie(scene, clips["24"], start=15, channel=2)
+    create = timeline.strips(scene).new_effect
+    names = timeline.strips(scene).bl_rna.functions["new_effect"].parameters.keys()
+    end = {"length": 35} if "length" in names else {"frame_end": 50}
+    inputs = ("input1", "input2") if "input1" in names else ("seq1", "seq2")
+    cross = create(
+        name="cross", type="CROSS", channel=3, frame_start=15, **end, **dict(zip(inputs, (first, second), strict=True))
+    )
+    first.use_flip_x = True
+    truth = timeline.render(scene, 30)
+    found = recam("footage").read_footage_now(scene, cross, (30, 31), folder=str(tmp_path))
+    np.testing.assert_array_equal(timeline.load(found.footage.files[0]), truth)
+    found = recam("footage").read_footage_now(scene, first, (30, 31), folder=str(tmp_path))
+    np.testing.assert_array_equal(timeline.load(found.footage.files[0]), timeline.numbered(20)[:, ::-1])
+
+
+def test_identity_is_that_of_the_pictures(
+    recam: Any, scene: bpy.types.Scene, clips: dict[str, Path], tmp_path: Path
+) -> None:
+    strip = movie(scene, clips["24"])
+    strip.use_flip_x = True
+    identities = []
+    for place, saturation in (("a", 1.0), ("b", 1.0), ("c", 0.5)):
+        (tmp_path / place).mkdir()
+        strip.color_saturation = saturation
+        found = recam("footage").read_footage_now(scene, strip, (10, 13), folder=str(tmp_path / place))
+        identities.append(found.footage.identity)
+    assert identities[0] == identities[1] != identities[2]
+
+
+# What is not to change
+
+
+def _state() -> dict[str, Any]:
+    """How many there are of everything in the file, and what the user sees. The render's own image is Blender's."""
+    counts = {
+        each.identifier: sorted(item.name for item in getattr(bpy.data, each.identifier))
+        for each in bpy.data.bl_rna.properties
+        if each.type == "COLLECTION" and each.identifier != "all_ids"
+    }
+    counts["images"] = [name for name in counts["images"] if name not in ("Render Result", "Viewer Node")]
+    scenes = {
+        scene.name: (
+            scene.frame_current,
+            scene.frame_start,
+            scene.frame_end,
+            scene.render.filepath,
+            scene.render.image_settings.file_format,
+            scene.view_settings.view_transform,
+            scene.sequence_editor and getattr(scene.sequence_editor.active_strip, "name", None),
+            scene.sequence_editor and [(s.name, s.select, s.mute) for s in timeline.strips(scene)],
+        )
+        for scene in bpy.data.scenes
+    }
+    handlers = {name: len(getattr(bpy.app.handlers, name)) for name in ("save_pre", "undo_pre", "redo_pre")}
+    return counts | {"scenes": scenes, "window": bpy.context.window.scene.name, "handlers": handlers}
+
+
+@pytest.fixture(params=["ruler", "intermediate"])
+def busy(request: pytest.FixtureRequest, scene: bpy.types.Scene, clips: dict[str, Path]) -> Any:
+    """A strip that is read frame by frame, in a scene with a selection, an active strip and a frame of its own."""
+    scene.frame_set(17)
+    strip, other = movie(scene, clips["24"]), movie(scene, clips["16"], channel=4)
+    strip.select, other.select = False, True
+    scene.sequence_editor.active_strip = other
+    speed = effect(scene, "SPEED", strip)
+    speed.speed_control, speed.speed_factor = "MULTIPLY", 0.5
+    speed.use_frame_interpolate = request.param == "intermediate"
+    return strip
+
+
+def test_the_file_is_as_before(recam: Any, scene: bpy.types.Scene, busy: Any, tmp_path: Path) -> None:
+    before = _state()
+    recam("footage").read_footage_now(scene, busy, folder=str(tmp_path))
+    assert _state() == before
+
+
+def test_the_file_is_as_before_when_cancelled(recam: Any, scene: bpy.types.Scene, busy: Any, tmp_path: Path) -> None:
+    before = _state()
+    work = recam("footage").read_footage(scene, busy, folder=str(tmp_path))
+    steps = [next(work) for _ in range(5)]
+    assert [step for _, step, _ in steps] == [0, 1, 2, 3, 4]
+    assert len(bpy.data.scenes) == len(before["scenes"]) + 1
+    work.close()
+    assert _state() == before
+    assert not list(tmp_path.iterdir())
+
+
+def test_saving_in_the_middle_saves_no_copy(
+    recam: Any, scene: bpy.types.Scene, busy: Any, tmp_path: Path, open_file: Callable[..., None]
+) -> None:
+    whole = recam("footage").read_footage_now(scene, busy, folder=str(tmp_path))
+    work = recam("footage").read_footage(scene, busy, folder=str(tmp_path))
+    for _ in range(5):
+        next(work)
+    blend = tmp_path / "saved.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(blend), copy=True)
+    with bpy.data.libraries.load(str(blend)) as (inside, _):
+        assert sorted(inside.scenes) == ["Edit", "Scene"]
+    found = _drained(work)
+    assert (found.footage.frames, found.footage.identity) == (whole.footage.frames, whole.footage.identity)
+
+
+def test_a_strip_that_goes_away_is_an_error(recam: Any, scene: bpy.types.Scene, busy: Any, tmp_path: Path) -> None:
+    work = recam("footage").read_footage(scene, busy, folder=str(tmp_path))
+    for _ in range(3):
+        next(work)
+    for copy in [each for each in bpy.data.scenes if each.get("recam_temporary")]:
+        bpy.data.scenes.remove(copy)  # as an undo does
+    bpy.data.scenes.remove(scene)
+    with pytest.raises(recam("footage").FootageError, match=r"Strip '.*' of scene 'Edit' went away"):
+        _drained(work)
+    assert [each.name for each in bpy.data.scenes] == ["Scene"]
+
+
+def _drained(work: Any) -> Any:
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
+
+
+# What cannot be read
+
+
+def test_a_missing_movie(recam: Any, scene: bpy.types.Scene, clips: dict[str, Path], folder: Path) -> None:
+    path = folder / "gone.mkv"
+    path.write_bytes(clips["24"].read_bytes())
+    strip = movie(scene, path)
+    path.unlink()
+    for change in (False, True):
+        strip.use_flip_x = change
+        with pytest.raises(recam("footage").FootageError) as caught:
+            recam("footage").read_footage_now(scene, strip, folder=str(folder))
+        assert "'gone'" in str(caught.value)
+        assert repr(str(path)) in str(caught.value)
+
+
+def test_a_missing_picture(recam: Any, scene: bpy.types.Scene, folder: Path) -> None:
+    paths = timeline.write_pictures(folder, [timeline.numbered(index) for index in range(4)])
+    strip = timeline.new_images(scene, paths)
+    paths[2].unlink()
+    with pytest.raises(recam("footage").FootageError, match="0002"):
+        recam("footage").read_footage_now(scene, strip, folder=str(folder))
+    recam("compat").set_span(strip, 10, 12)
+    found = recam("footage").read_footage_now(scene, strip, folder=str(folder))
+    assert found.footage.frames == (0, 1)
+
+
+def test_a_movie_that_is_none(recam: Any, scene: bpy.types.Scene, clips: dict[str, Path], folder: Path) -> None:
+    path = folder / "bad.mkv"
+    path.write_bytes(clips["24"].read_bytes())
+    strip = movie(scene, path)
+    path.write_bytes(b"no movie")
+    before = _state()
+    with pytest.raises(recam("footage").FootageError, match="cannot be read as a movie"):
+        recam("footage").read_footage_now(scene, strip, folder=str(folder))
+    assert _state() == before
+
+
+def test_frames_outside_a_strip(recam: Any, scene: bpy.types.Scene, clips: dict[str, Path], tmp_path: Path) -> None:
+    strip = movie(scene, clips["24"])
+    for frames in ((9, 20), (40, 51), (20, 20)):
+        with pytest.raises(recam("footage").FootageError, match="covers frames 10 to 49"):
+            recam("footage").read_footage_now(scene, strip, frames, folder=str(tmp_path))
+
+
+def test_an_adjustment_strip_has_no_pictures(recam: Any, scene: bpy.types.Scene, tmp_path: Path) -> None:
+    create = timeline.strips(scene).new_effect
+    names = timeline.strips(scene).bl_rna.functions["new_effect"].parameters.keys()
+    end = {"length": 5} if "length" in names else {"frame_end": 6}
+    strip = create(name="grade", type="ADJUSTMENT", channel=1, frame_start=1, **end)
+    with pytest.raises(recam("footage").FootageError, match="adjustment"):
+        recam("footage").read_footage_now(scene, strip, folder=str(tmp_path))
