@@ -142,3 +142,65 @@ def set_still_output(scene: bpy.types.Scene, file_format: str) -> None:
 def literal_path(path: str) -> str:
     """A path for render output that holds no templates: from 5.0, braces in it are names to fill in."""
     return path.replace("{", "{{").replace("}", "}}") if bpy.app.version >= (5, 0, 0) else path
+
+
+# Rendering depth
+
+
+def set_float_output(scene: bpy.types.Scene) -> None:
+    """Write one channel of full floats, untouched by any view."""
+    settings = scene.render.image_settings
+    if hasattr(settings, "media_type"):
+        settings.media_type = "IMAGE"
+    settings.file_format = "OPEN_EXR"
+    settings.color_mode = "BW"
+    settings.color_depth = "32"
+    settings.exr_codec = "NONE"
+    settings.use_preview = False
+    settings.color_management = "FOLLOW_SCENE"
+
+
+def composite_depth(scene: bpy.types.Scene, layers: list[str]) -> Any | None:
+    """Make the nearest depth of these view layers the scene's picture.
+
+    Returns the node group made for it (from 5.0; they are data-blocks of their own there, which the caller removes), or
+    None. The scene must be a copy: before 5.0 its node tree is its own, and is emptied.
+    """
+    if hasattr(scene, "compositing_node_group"):
+        made = tree = bpy.data.node_groups.new(scene.name, "CompositorNodeTree")
+        tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
+        output, math = tree.nodes.new("NodeGroupOutput"), "ShaderNodeMath"
+        scene.compositing_node_group = tree
+    else:
+        made, tree = None, _own_node_tree(scene)
+        output, math = tree.nodes.new("CompositorNodeComposite"), "CompositorNodeMath"
+    nearest = None
+    for name in layers:
+        layer = tree.nodes.new("CompositorNodeRLayers")
+        layer.scene, layer.layer = scene, name
+        depth = layer.outputs["Depth"]
+        if nearest is not None:
+            least = tree.nodes.new(math)
+            least.operation = "MINIMUM"
+            tree.links.new(nearest, least.inputs[0])
+            tree.links.new(depth, least.inputs[1])
+            depth = least.outputs[0]
+        nearest = depth
+    tree.links.new(nearest, output.inputs[0])
+    return made
+
+
+def _own_node_tree(scene: bpy.types.Scene) -> Any:
+    scene.use_nodes = True
+    scene.node_tree.nodes.clear()
+    return scene.node_tree
+
+
+def glow(material: bpy.types.Material) -> None:
+    """Make a material shine evenly, the cheapest there is to render."""
+    if material.node_tree is None:
+        material.use_nodes = True  # from 5.0 materials are born with nodes, and this is deprecated
+    nodes = material.node_tree.nodes
+    nodes.clear()
+    light, output = nodes.new("ShaderNodeEmission"), nodes.new("ShaderNodeOutputMaterial")
+    material.node_tree.links.new(light.outputs[0], output.inputs[0])

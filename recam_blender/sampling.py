@@ -119,7 +119,7 @@ def focal_intrinsics(
     return contract.Intrinsics(fx=fx, fy=fx / aspect, cx=width / 2, cy=height / 2)
 
 
-def notes(scene: bpy.types.Scene, camera: bpy.types.Object) -> list[str]:
+def notes(camera: bpy.types.Object, scene: bpy.types.Scene) -> list[str]:
     """What this camera would do in a render and does not do in a take, in whole sentences."""
     found = []
     if camera.data.dof.use_dof:

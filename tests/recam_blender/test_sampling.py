@@ -388,11 +388,11 @@ def test_focal_length_on_the_cameras_sensor(sampling, fit: str, width: int, heig
 def test_notes_name_what_is_not_used(sampling) -> None:
     scene = bpy.context.scene
     camera = _camera(scene)
-    assert sampling.notes(scene, camera) == []
+    assert sampling.notes(camera, scene) == []
     camera.data.dof.use_dof = True
     scene.render.use_motion_blur = scene.render.use_multiview = True
     scene.render.use_border = scene.render.use_crop_to_border = True
-    found = " ".join(sampling.notes(scene, camera))
+    found = " ".join(sampling.notes(camera, scene))
     for word in ("depth of field", "motion blur", "stereo", "render region"):
         assert word in found
 
