@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy.typing as npt
 
 from ..contract import Depth
 from .errors import FootageError
-from .pictures import read_channels
+from .pictures import read_bytes, read_channels
 
 Metres = npt.NDArray[np.float32]
 
@@ -102,10 +103,8 @@ def _from_exr(path: str) -> npt.NDArray[Any]:
 
 def _from_npy(path: str) -> npt.NDArray[Any]:
     try:
-        stored = np.load(path, allow_pickle=False)
-    except FileNotFoundError:
-        raise FootageError(f"there is no file {path!r} any more: was it moved or renamed?") from None
-    except (OSError, ValueError, EOFError) as error:
+        stored = np.load(io.BytesIO(read_bytes(path)), allow_pickle=False)
+    except (ValueError, EOFError) as error:
         raise FootageError(f"{path!r} cannot be read as npy ({error}): is it damaged or cut off?") from error
     if not isinstance(stored, np.ndarray) or stored.dtype.kind != "f":
         raise FootageError(f"{path!r} does not hold one array of floating-point metres: save depth as float32.")
@@ -113,12 +112,7 @@ def _from_npy(path: str) -> npt.NDArray[Any]:
 
 
 def _from_png(path: str) -> npt.NDArray[Any]:
-    try:
-        data = np.frombuffer(Path(path).read_bytes(), np.uint8)
-    except FileNotFoundError:
-        raise FootageError(f"there is no file {path!r} any more: was it moved or renamed?") from None
-    except OSError as error:
-        raise FootageError(f"{path!r} cannot be read: {error.strerror}.") from error
+    data = np.frombuffer(read_bytes(path), np.uint8)
     stored = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
     if stored is None:
         raise FootageError(f"{path!r} is no PNG that can be read: is it damaged or cut off?")

@@ -7,3 +7,7 @@ class FootageError(ValueError):
 
 class WriteError(OSError):
     """A take that cannot be written. The text names the file and the reason."""
+
+    def __str__(self) -> str:
+        """The sentence alone: OSError would put its number before it."""
+        return str(self.strerror if self.strerror is not None else self.args[0])

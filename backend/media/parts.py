@@ -13,7 +13,10 @@ import socket
 import sys
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
+
+import av.error
 
 from .errors import WriteError
 
@@ -72,17 +75,17 @@ def sweep(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def told(final: Path):  # type: ignore[no-untyped-def]
+def told(final: Path) -> Iterator[None]:
     """Turn what the system says into one WriteError sentence about the file that was asked for."""
     try:
         yield
     except WriteError:
         raise
-    except OSError as error:
+    except (OSError, av.error.FFmpegError) as error:
         raise WriteError(error.errno, f"{str(final)!r} cannot be written: {_reason(error)}") from error
 
 
-def _reason(error: OSError) -> str:
+def _reason(error: OSError | av.error.FFmpegError) -> str:
     hints = {
         errno.ENOSPC: "the disk is full. Free some space or choose another folder.",
         errno.EDQUOT: "your share of the disk is used up. Free some space or choose another folder.",

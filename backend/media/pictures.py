@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -52,12 +51,23 @@ def read_channels(path: str) -> dict[str, npt.NDArray[Any]]:
     """
     import OpenEXR
 
-    _bytes(path)
+    read_bytes(path, 4)  # tells what is wrong better than OpenEXR does
     try:
         with OpenEXR.File(path, separate_channels=True) as file:
             return {name: channel.pixels for name, channel in file.channels().items()}
     except Exception as error:  # OpenEXR raises whatever its C++ side threw
         raise FootageError(f"{path!r} cannot be read as OpenEXR ({error}): is it damaged or cut off?") from error
+
+
+def read_bytes(path: str, most: int = -1) -> bytes:
+    """The file, or its first bytes. Raises FootageError where it is not there or may not be read."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(most)
+    except FileNotFoundError:
+        raise FootageError(f"there is no file {path!r} any more: was it moved or renamed?") from None
+    except OSError as error:
+        raise FootageError(f"{path!r} cannot be read: {error.strerror}.") from error
 
 
 def to_layout(picture: Picture, *, sixteen: bool, alpha: bool, path: str) -> Picture:
@@ -86,7 +96,7 @@ def to_layout(picture: Picture, *, sixteen: bool, alpha: bool, path: str) -> Pic
 
 def _decoded(path: str) -> Any:
     # Not cv2.imread: on Windows it cannot open names outside the local code page.
-    data = np.frombuffer(_bytes(path), np.uint8)
+    data = np.frombuffer(read_bytes(path), np.uint8)
     stored = cv2.imdecode(data, _AS_STORED) if data.size else None
     if stored is None:
         raise FootageError(f"{path!r} is no picture that can be read: is it damaged or cut off?")
@@ -95,15 +105,6 @@ def _decoded(path: str) -> Any:
     if stored.dtype not in (np.uint8, np.uint16):
         raise FootageError(f"{path!r} stores {stored.dtype} values: save it with 8 or 16 bits a channel.")
     return stored
-
-
-def _bytes(path: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except FileNotFoundError:
-        raise FootageError(f"there is no file {path!r} any more: was it moved or renamed?") from None
-    except OSError as error:
-        raise FootageError(f"{path!r} cannot be read: {error.strerror}.") from error
 
 
 def _exr_rgba(path: str) -> npt.NDArray[np.float32]:
