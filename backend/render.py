@@ -19,7 +19,6 @@ from . import __version__, engines, pipeline
 from .cameras.trajectory import source_of
 from .contract import ContractError, Job, Output, Progress, Result, take_record
 from .engines import Cancelled
-from .media.depthmaps import open_depth
 from .media.errors import FootageError, WriteError
 from .media.reader import open_footage
 
@@ -120,6 +119,8 @@ def _open(job: Job, stack: contextlib.ExitStack, gate: pipeline.Gate) -> tuple[p
     stack.enter_context(footage)
     if depth.kind == "plane":
         return footage, None
+    from .media.depthmaps import open_depth
+
     maps = pipeline.Ahead(
         lambda: contextlib.nullcontext(open_depth(depth, width, height)), name="depth", gate=gate, **size
     )
@@ -188,7 +189,10 @@ def _read_claim(output: Output) -> bool:
             data = json.loads(file.read(65536))
     except FileNotFoundError:
         return False
-    except (OSError, ValueError):
+    except OSError as error:
+        name = os.path.basename(path)
+        raise ContractError("output.path", f"{name!r} for its record ({error.strerror})", "another name") from None
+    except ValueError:
         data = None
     if isinstance(data, dict) and data.get("recam_claim") == 1 and data.get("take") == os.path.basename(output.path):
         return True
