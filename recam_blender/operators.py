@@ -137,7 +137,9 @@ def _finish(operator: bpy.types.Operator, outcome: reshoot.Outcome) -> None:
     for note in outcome.notes:
         operator.report({"WARNING"}, note)
     text = "Made " + ", ".join(take.strip or take.path for take in outcome.takes)
-    runtime.message = runtime.Message(" ".join([text + ".", *outcome.notes]), "WARNING" if outcome.notes else "CHECKMARK")
+    runtime.message = runtime.Message(
+        " ".join([text + ".", *outcome.notes]), "WARNING" if outcome.notes else "CHECKMARK"
+    )
     operator.report({"INFO"}, text)
 
 

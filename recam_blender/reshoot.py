@@ -19,6 +19,7 @@ from typing import NamedTuple, TypeVar
 import bpy
 
 from ..backend import contract
+from ..backend.cameras import source_of
 from ..backend.contract import Job, Progress, Result, Trajectory
 from . import client, compat, depth, footage, runtime, sampling, sequencer, takes
 from .errors import ReCamError
@@ -155,9 +156,11 @@ def plan(request: Request, folder: str) -> Generator[Step, None, list[Shot]]:
     source_camera = _camera(camera_scene, request.source_camera) if request.source_camera else None
     shots = []
     for camera, start, stop in _pieces(request, camera_scene, frames):
+        sampling.check_camera(camera)
         piece = _Piece(camera, source_camera, camera_scene, frames[start:stop], found.start + start)
         clip = dataclasses.replace(found.footage, frames=found.footage.frames[start:stop])
-        job = yield from _job(request, clip, piece)
+        distance = _depth(request, found.footage.frames, piece, slice(start, stop))
+        job = yield from _job(request, clip, distance, piece)
         notes = (*found.notes, *sampling.notes(camera, camera_scene))
         shots.append(Shot(job, camera, source_camera, piece.frames, notes))
     return shots
@@ -171,14 +174,12 @@ class _Piece(NamedTuple):
     frame_start: int
 
 
-def _job(request: Request, clip: contract.Footage, piece: _Piece) -> Generator[Step, None, Job]:
+def _job(
+    request: Request, clip: contract.Footage, distance: contract.Depth, piece: _Piece
+) -> Generator[Step, None, Job]:
     width, height = request.width or clip.width, request.height or clip.height
-    target = yield from _sample(piece, piece.camera, width, height)
-    source = lens = None
-    if piece.source_camera is not None:
-        source = yield from _sample(piece, piece.source_camera, clip.width, clip.height)
-    else:
-        lens = _footage_lens(request, piece, clip)
+    target, source = yield from _sample(piece, (width, height), (clip.width, clip.height))
+    lens = None if source is not None else _footage_lens(request, piece, clip.width, clip.height)
     render = _scene(request.scene).render
     return Job(
         footage=clip,
@@ -186,7 +187,7 @@ def _job(request: Request, clip: contract.Footage, piece: _Piece) -> Generator[S
         source=source,
         lens=lens,
         subject_distance=request.subject_distance,
-        settings=contract.EngineSettings(engine=request.engine, seed=request.seed, depth=_depth(request, clip, piece)),
+        settings=contract.EngineSettings(engine=request.engine, seed=request.seed, depth=distance),
         output=contract.Output(
             path="take" + contract.FORMATS[request.format],
             width=width,
@@ -208,47 +209,52 @@ def _job(request: Request, clip: contract.Footage, piece: _Piece) -> Generator[S
     )
 
 
-def _sample(piece: _Piece, camera: bpy.types.Object, width: int, height: int) -> Generator[Step, None, Trajectory]:
-    parts: list[Trajectory] = []
+def _sample(
+    piece: _Piece, target: tuple[int, int], footage: tuple[int, int]
+) -> Generator[Step, None, tuple[Trajectory, Trajectory | None]]:
+    """The target for a picture of one size, and the source, where there is one, for a picture of another."""
+    views = [sampling.View(piece.camera, *target)]
+    if piece.source_camera is not None:
+        views.append(sampling.View(piece.source_camera, *footage))
+    parts: list[list[Trajectory]] = []
     for start in range(0, len(piece.frames), _SAMPLES_PER_STEP):
         yield Step(Progress(phase="Reading the camera", step=start, total=len(piece.frames)))
         some = piece.frames[start : start + _SAMPLES_PER_STEP]
-        parts.append(sampling.sample_trajectory(piece.scene, camera, some, width=width, height=height))
-    return Trajectory(
-        width=width,
-        height=height,
+        parts.append(sampling.sample_trajectories(piece.scene, views, some))
+    whole = [_joined(each) for each in zip(*parts, strict=True)]
+    return whole[0], whole[1] if len(whole) > 1 else None
+
+
+def _joined(parts: Sequence[Trajectory]) -> Trajectory:
+    return dataclasses.replace(
+        parts[0],
         poses=tuple(pose for part in parts for pose in part.poses),
         intrinsics=tuple(each for part in parts for each in part.intrinsics),
     )
 
 
-def _footage_lens(request: Request, piece: _Piece, clip: contract.Footage) -> contract.Intrinsics:
-    """The footage's own lens: that of the target's first frame, or the given focal length on the same sensor."""
-    first = sampling.sample_trajectory(
-        piece.scene, piece.camera, piece.frames[:1], width=clip.width, height=clip.height
-    ).intrinsics[0]
-    if not request.lens:
-        return first
-    longer = request.lens / sampling.focal_length(piece.scene, piece.camera, piece.frames[0])
-    # Shift belongs to the target's framing, not to footage that was shot with a lens of its own.
-    return contract.Intrinsics(fx=first.fx * longer, fy=first.fy * longer, cx=clip.width / 2, cy=clip.height / 2)
+def _footage_lens(request: Request, piece: _Piece, width: int, height: int) -> contract.Intrinsics:
+    """The footage's own lens: the given focal length, or the target's lens at its first frame."""
+    if request.lens:
+        return sampling.focal_intrinsics(piece.scene, piece.camera, request.lens, width=width, height=height)
+    first = sampling.sample_trajectory(piece.scene, piece.camera, piece.frames[:1], width=width, height=height)
+    return first.intrinsics[0]
 
 
-def _depth(request: Request, clip: contract.Footage, piece: _Piece) -> contract.Depth:
+def _depth(request: Request, footage_frames: Sequence[int], piece: _Piece, part: slice) -> contract.Depth:
     kind = depth.choose_depth(request.depth, has_source_camera=piece.source_camera is not None)
     if kind == "file":
-        return contract.Depth.from_path(request.depth_path, clip.frames, scale=request.depth_scale)
+        whole = contract.Depth.from_path(request.depth_path, footage_frames, scale=request.depth_scale)
+        return dataclasses.replace(whole, files=whole.files[part])
     if kind == "scene":
         identity = depth.depth_identity(piece.scene, piece.source_camera or piece.camera, piece.frames)
-        return contract.Depth(kind="scene", files=("",) * len(clip.frames), identity=identity)
+        return contract.Depth(kind="scene", files=("",) * len(piece.frames), identity=identity)
     return contract.Depth()
 
 
-def _pieces(
-    request: Request, camera_scene: bpy.types.Scene, frames: Sequence[float]
-) -> list[tuple[bpy.types.Object, int, int]]:
+def _pieces(request: Request, camera_scene: bpy.types.Scene, frames: Sequence[float]) -> list[sampling.Cut]:
     if request.camera:
-        return [(_camera(camera_scene, request.camera), 0, len(frames))]
+        return [sampling.Cut(_camera(camera_scene, request.camera), 0, len(frames))]
     return sampling.cuts(camera_scene, frames)
 
 
@@ -311,33 +317,14 @@ def _with_depth(shot: Shot, folder: str) -> Generator[Step, None, Job]:
     job = shot.job
     if job.settings.depth.kind != "scene":
         return job
-    scene = _scene(job.origin.camera_scene)
     place = os.path.join(folder, f"depth-{job.origin.frame_start}")
     os.makedirs(place)
-    with contextlib.ExitStack() as stack:
-        camera = shot.source_camera or stack.enter_context(_standing_still(shot, scene))
-        size = {"width": job.footage.width, "height": job.footage.height}
-        files = yield from _steps(depth.render_depth(scene, camera, shot.frames, folder=place, **size))
-    rendered = dataclasses.replace(job.settings.depth, files=tuple(files))
+    work = depth.render_depth(
+        _scene(job.origin.camera_scene), shot.source_camera or shot.camera, source_of(job), shot.frames, folder=place
+    )
+    files = yield from _steps(work)
+    rendered = dataclasses.replace(job.settings.depth, files=files)
     return dataclasses.replace(job, settings=dataclasses.replace(job.settings, depth=rendered))
-
-
-@contextlib.contextmanager
-def _standing_still(shot: Shot, scene: bpy.types.Scene) -> Iterator[bpy.types.Object]:
-    """The camera that footage without a source camera is taken to be shot with, for as long as depth is rendered."""
-    data = shot.camera.data.copy()
-    data.animation_data_clear()
-    camera = bpy.data.objects.new("ReCam Source", data)
-    try:
-        sampling.freeze(camera, scene, shot.camera, shot.frames[0])
-        if shot.job.lens is not None:
-            first = shot.job.target.intrinsics[0].scaled(
-                shot.job.footage.width / shot.job.target.width, shot.job.footage.height / shot.job.target.height
-            )
-            data.lens *= shot.job.lens.fx / first.fx
-        yield camera
-    finally:
-        bpy.data.cameras.remove(data)  # takes its object with it
 
 
 def _follow(worker: client.Worker, job: str) -> Generator[Step, None, Result]:
@@ -419,6 +406,8 @@ def _in_words() -> Iterator[None]:
         yield
     except contract.ContractError as error:
         raise ReCamError(f"The job cannot be done as it stands. {error}.") from error
+    except client.WorkerError as error:
+        raise ReCamError(str(error)) from error
     except OSError as error:
         place = f": {error.filename!r}" if error.filename else ""
         raise ReCamError(f"A file could not be read or written ({error.strerror or error}){place}.") from error
