@@ -313,7 +313,8 @@ def test_an_intermediate_of_an_unchanged_strip_equals_its_pictures(
     scene.view_settings.view_transform = "AgX"
     meta = timeline.strips(scene).new_meta("meta", 3, 10)
     strip.move_to_meta(meta)
-    recam("compat").set_content_start(strip, 10)  # 4.2 looks at what is inside a meta strip only when that moves
+    for frame in (11, 10):  # 4.2 looks at what is inside a meta strip only when that moves
+        recam("compat").set_content_start(strip, frame)
     recam("compat").set_span(meta, 10, 34)
     found = recam("footage").read_footage_now(scene, meta, folder=str(tmp_path))
     assert "a meta strip" in found.notes[0]
