@@ -1,0 +1,91 @@
+# What to do in a checkout. Everything sets itself up: only a Python 3.11 and make are needed, and a Python 3.13 for
+# Blender 5.2. Environments lie in .venvs, what is built in build.
+
+ifndef PYTHON
+export PYTHON := $(shell for each in python3.11 python3.12 python3.13 python3; do \
+	$$each -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo $$each && break; done)
+endif
+ifeq ($(PYTHON),)
+$(error No Python 3.10 or later on PATH: install Python 3.11 (python.org))
+endif
+
+export PYTHONDONTWRITEBYTECODE := 1
+
+# Blender as a Python module, in each version that a Python is found for: oldest first.
+ifndef BLENDERS
+export BLENDERS := $(shell $(PYTHON) -m backend.environment blenders)
+endif
+ifeq ($(BLENDERS),)
+$(error Neither Python 3.11 nor Python 3.13 was found, and Blender as a module needs one: install Python 3.11 (python.org))
+endif
+NEWEST := $(lastword $(BLENDERS))
+TESTED := $(sort $(firstword $(BLENDERS)) $(NEWEST))
+
+BACKEND := .venvs/backend/bin/python
+BLENDER := .venvs/$(NEWEST)/bin/python
+WITH_BACKEND = RECAM_PYTHON="$$PWD/$(BACKEND)"
+PYTEST := -m pytest -c tests/pytest.ini
+
+.PHONY: help demo test test-all test-backend test-blender test-window checks bench zip schema setup clean
+
+help:
+	@echo 'make demo      re-shoot the sample clip in Blender; pictures and a .blend land in build/demo'
+	@echo 'make test      check and test all, with the oldest and the newest Blender'
+	@echo 'make test-all  the same with every Blender'
+	@echo 'make bench     measure speed and memory'
+	@echo 'make zip       build the extension in build/'
+	@echo 'make schema    write docs/job.schema.json anew'
+	@echo 'make clean     remove build/'
+
+demo: setup
+	$(WITH_BACKEND) $(BLENDER) -m samples.demo
+
+# All parts run, also after one has failed; the exit status tells.
+test: setup
+	@status=0; \
+	for part in checks test-backend $(addprefix test-,$(TESTED)) test-window; do \
+		echo "== $$part"; $(MAKE) --no-print-directory $$part || status=1; \
+	done; \
+	if [ $$status = 0 ]; then echo '== all is well'; else echo '== something failed: see above'; fi; exit $$status
+
+test-all:
+	@$(MAKE) --no-print-directory test TESTED='$(BLENDERS)'
+
+checks: build/package/recam
+	@status=0; \
+	$(BACKEND) -m ruff check . || status=1; \
+	$(BACKEND) -m ruff format --check . || status=1; \
+	$(BACKEND) -m mypy || status=1; \
+	exit $$status
+
+test-backend:
+	$(BACKEND) $(PYTEST) tests/backend
+
+test-blender-%:
+	$(WITH_BACKEND) .venvs/blender-$*/bin/python $(PYTEST) tests/recam_blender
+
+# In a real Blender with a window; these tests say themselves where there is none.
+test-window:
+	if [ -d tests/window ]; then $(WITH_BACKEND) $(BACKEND) $(PYTEST) tests/window; fi
+
+bench: setup
+	$(BACKEND) -m benchmarks.reproject
+	$(WITH_BACKEND) $(BLENDER) -m benchmarks.sampling
+
+zip: setup
+	$(BLENDER) -m samples.extension
+
+schema: setup
+	$(BACKEND) -m backend schema > docs/job.schema.json
+
+setup:
+	@$(PYTHON) -m backend.environment make backend --also tools
+	@$(PYTHON) -m backend.environment make $(TESTED)
+
+# The checkout as an importable package, whatever its folder is called: for mypy and import-linter.
+build/package/recam:
+	mkdir -p build/package
+	ln -sfn ../.. build/package/recam
+
+clean:
+	rm -rf build
