@@ -257,7 +257,7 @@ def _in_one_sentence() -> Iterator[None]:
     except OSError as error:
         raise RenderError(_about_files(error), "output") from error
     except Exception as error:
-        raise RenderError(f"The engine failed: {type(error).__name__}: {error}", "engine") from error
+        raise RenderError(f"The engine failed: {type(error).__name__}: {error}.", "engine") from error
 
 
 def _about_files(error: OSError) -> str:

@@ -251,7 +251,7 @@ def _render(running: _Running, report: Callable[[Progress], None]) -> dict[str, 
     except ContractError as error:
         raise _complaint(error) from None
     except RenderError as error:
-        traceback.print_exc()
+        traceback.print_exception(error.__cause__ or error)
         raise RpcError(FAILED, str(error), kind=error.kind) from error
 
 

@@ -4,6 +4,7 @@
 """
 
 import ctypes
+import os
 import sys
 import time
 from pathlib import Path
@@ -70,7 +71,6 @@ class Chatty(Copy):
     """Prints where it should not, from Python and from below, and starts children that do."""
 
     def dawdle(self):
-        import os
         import subprocess
 
         print("hello from Python")
@@ -102,6 +102,15 @@ class Backwards(Copy):
             image = shot.footage.frame(index)
             report("drawing", index, shot.length)
             yield Frame(image, np.zeros(image.shape[:2], np.uint8))
+
+
+def is_running(pid):
+    """Zombies, whom a container's init may not collect, do not run."""
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
+        return False
 
 
 def install(name):

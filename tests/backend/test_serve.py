@@ -1,14 +1,12 @@
 """The worker as a process: what it answers, what it refuses, and that it ends when it should."""
 
 import json
-import os
 import queue
 import signal
 import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import engines_for_tests
 import pytest
@@ -247,7 +245,7 @@ def test_job_that_fails_is_answered_in_one_sentence(start, folder):
     error = worker.answer()[0]["error"]
     assert error["code"] == -32003
     assert error["data"] == {"kind": "engine"}
-    assert error["message"] == "The engine failed: ZeroDivisionError: the answer is nowhere"
+    assert error["message"] == "The engine failed: ZeroDivisionError: the answer is nowhere."
     worker.ask("hello", id=2)
     assert worker.next()["id"] == 2
 
@@ -351,19 +349,10 @@ def test_parent_that_is_killed_takes_the_worker_along(start, folder):
     parent.wait()
     parent.stdout.close()
     until = time.monotonic() + 2
-    while is_running(worker):
+    while engines_for_tests.is_running(worker):
         assert time.monotonic() < until
         time.sleep(0.02)
     assert not [name for name in left(folder) if name.startswith("take")]
-
-
-def is_running(pid):
-    """Zombies, whom a container's init may not collect, do not run."""
-    try:
-        os.kill(pid, 0)
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (ProcessLookupError, FileNotFoundError):
-        return False
 
 
 # Progress, thinned out
