@@ -79,25 +79,30 @@ class Movie:
         self._next: Any
         self._current = self._next = None
         self._kept: OrderedDict[int, Any] = OrderedDict()
+        self._longest_hold = 0
         self._rate = self._stream.guessed_rate or self._stream.average_rate or Fraction(24)
         self._step = 1 / (self._rate * self._stream.time_base)
         try:
-            self._rewind()
+            self._begin(self._stream.start_time or 0)
+            if self._current is None:
+                raise FootageError(f"{path!r} holds no picture that can be decoded: export the clip again.")
             self.clip = self._describe()
         except BaseException:
             self.close()
             raise
+        self._promised = _promised_ticks(self._container, self._stream)
         first, start = self._current, self._stream.start_time
         self._start: int = first.pts if start is None else start
 
     def frame(self, index: int) -> Picture:
         """Frame ``index`` as (height, width, 3 or 4) RGB(A): uint8, or uint16 where the file has more than 8 bits."""
-        if index >= max(self.clip.frames, 1):
+        frame = self._at(self._start + _round(index * self._step))
+        if self._next is None and index >= max(self.clip.frames, 1) and frame.pts + self._step <= index * self._step:
             raise FootageError(
                 f"{self._path!r} ends after {self.clip.frames} frames, but frame {index} was asked for: "
                 "was the file replaced by a shorter one?"
             )
-        return self._convert(self._at(self._start + _round(index * self._step)))
+        return self._convert(frame)
 
     def close(self) -> None:
         self._kept.clear()
@@ -140,35 +145,37 @@ class Movie:
         self._kept.clear()
         # Containers look keyframes up by decoding time, which lies a few frames before presentation.
         back = 3 * self._step
-        while True:
-            target = round(pts - back)
-            if target <= self._start:
-                self._rewind()
-                break
-            self._restart(target)
-            if self._current is not None and self._current.pts <= pts:
-                break
+        while not self._restart(round(pts - back)) or self._current.pts > pts:
             back *= 8
+            if pts - back <= self._start:
+                self._reopen()
+                break
         self._keep(self._current)
 
-    def _rewind(self) -> None:
-        start = self._stream.start_time
-        if self._current is not None or self._next is not None:
-            self._restart(0 if start is None else min(start, 0))
-        else:
-            self._decoded = self._decode()
-            self._current, self._next = self._decode_next(), self._decode_next()
+    def _restart(self, target: int) -> bool:
+        """Decode from the keyframe before ``target`` on. False where the file cannot be entered there."""
+        if self._container.format.name == "mpeg":
+            return False  # after a seek in a program stream the first frames carry the times of later ones
+        try:
+            self._container.seek(target, stream=self._stream, backward=True)
+        except av.error.FFmpegError:
+            return False  # bare streams have no index; they are read from the start
+        if self._codec is not self._stream.codec_context:
+            self._codec.flush_buffers()
+        self._begin(None)
+        return self._current is not None
+
+    def _reopen(self) -> None:
+        self._container.close()
+        self._container = _open(self._path)
+        self._stream = _video_stream(self._container, self._path)
+        self._codec = _decoder(self._stream)
+        self._begin(self._stream.start_time or 0)
         if self._current is None:
             raise FootageError(f"{self._path!r} holds no picture that can be decoded: export the clip again.")
 
-    def _restart(self, target: int) -> None:
-        try:
-            self._container.seek(target, stream=self._stream, backward=True)
-        except av.error.FFmpegError as error:
-            raise self._damaged(error) from error
-        if self._codec is not self._stream.codec_context:
-            self._codec.flush_buffers()
-        self._decoded = self._decode()
+    def _begin(self, first_pts: int | None) -> None:
+        self._decoded = self._decode(first_pts)
         self._current, self._next = self._decode_next(), self._decode_next()
 
     # Frames kept for playing backwards
@@ -190,8 +197,10 @@ class Movie:
     def _decode_next(self) -> Any:
         return next(self._decoded, None)
 
-    def _decode(self) -> Iterator[Any]:
-        expected, seen = self._stream.start_time or 0, False
+    def _decode(self, first_pts: int | None) -> Iterator[Any]:
+        """Frames in the order shown. Those without a time follow the one before, or start at ``first_pts``."""
+        due: Fraction | int | None = first_pts
+        seen = False
         packets = self._container.demux(self._stream)
         while True:
             try:
@@ -208,28 +217,29 @@ class Movie:
                 continue
             for frame in frames:
                 if frame.pts is None:
-                    frame.pts = round(expected)
-                expected = frame.pts + self._step
+                    if due is None:
+                        continue
+                    frame.pts = _round(due)
+                if seen and due is not None:
+                    self._longest_hold = max(self._longest_hold, round(frame.pts - due + self._step))
+                due = frame.pts + self._step
                 seen = True
                 yield frame
 
     def _check_whole(self, pts: int) -> None:
         """After the last frame Blender holds it; but a file that stops long before it says it does is cut off."""
-        stream, last = self._stream, self._current.pts
-        if stream.duration and pts > last + 2 * self._step:
-            ends = self._start + stream.duration
-            if last + 2 * self._step + self._longest_hold() < ends:
-                seconds = float((last - self._start) * stream.time_base)
-                raise FootageError(
-                    f"{self._path!r} stops after {seconds:.2f} s although it should last "
-                    f"{float(stream.duration * stream.time_base):.2f} s: it is cut off; copy or export it again."
-                )
-
-    def _longest_hold(self) -> int:
-        return int(self._current.duration or 0)
+        last = self._current.pts
+        shown_until = last + max(int(self._current.duration or 0), self._longest_hold) + 2 * self._step
+        if pts > shown_until and shown_until < self._start + self._promised:
+            seconds = float((last - self._start) * self._stream.time_base)
+            raise FootageError(
+                f"{self._path!r} stops after {seconds:.2f} s although it should last "
+                f"{float(self._promised * self._stream.time_base):.2f} s: it is cut off; copy or export it again."
+            )
 
     def _damaged(self, error: Exception) -> FootageError:
-        return FootageError(f"{self._path!r} cannot be decoded, it is damaged ({error}): copy or export it again.")
+        reason = getattr(error, "strerror", None) or error
+        return FootageError(f"{self._path!r} cannot be decoded, it is damaged ({reason}): copy or export it again.")
 
     # Pictures
 
@@ -274,7 +284,7 @@ class Movie:
         )
 
 
-def _round(value: Fraction) -> int:
+def _round(value: Fraction | int) -> int:
     """Halves away from zero, as C and the muxers do; Python's own goes to the even side."""
     return int(value + Fraction(1, 2))
 
@@ -292,13 +302,18 @@ def _with_whole_chroma(frame: Any) -> Any:
     whole.colorspace, whole.color_range = frame.colorspace, frame.color_range
     dtype = np.uint8 if frame.format.components[0].bits == 8 else np.uint16
     for source, target in zip(frame.planes, whole.planes, strict=True):
-        values, room = _rows(source, dtype), _rows(target, dtype)
-        high, wide = -(-frame.height // source.height), -(-frame.width // source.width)
-        repeated = values if wide == 1 else np.repeat(values, wide, axis=1)[:, : frame.width]
-        for first in range(high):
-            rows = room[first::high]
-            rows[:] = repeated[: len(rows)]
+        values = _rows(source, dtype)
+        if source.width != frame.width:
+            values = values[:, _nearest(frame.width, source.width)]
+        if source.height != frame.height:
+            values = values[_nearest(frame.height, source.height)]
+        _rows(target, dtype)[:] = values
     return whole
+
+
+def _nearest(count: int, samples: int) -> npt.NDArray[np.intp]:
+    """For each of ``count`` pixels the nearest of ``samples`` spread evenly over them."""
+    return (2 * np.arange(count) + 1) * samples // (2 * count)
 
 
 def _rows(plane: Any, dtype: type[np.generic]) -> npt.NDArray[Any]:
@@ -311,8 +326,10 @@ def _open(path: str) -> Any:
         return av.open(path, mode="r")
     except FileNotFoundError:
         raise FootageError(f"there is no file {path!r} any more: was it moved or renamed?") from None
-    except (OSError, ValueError) as error:
-        raise FootageError(f"{path!r} cannot be opened as a movie ({error}): is it damaged or cut off?") from error
+    except (OSError, av.error.FFmpegError) as error:
+        raise FootageError(
+            f"{path!r} cannot be opened as a movie ({error.strerror or error}): is it damaged or cut off?"
+        ) from error
 
 
 def _video_stream(container: Any, path: str) -> Any:
@@ -329,9 +346,16 @@ def _decoder(stream: Any) -> Any:
     name = {"vp8": "libvpx", "vp9": "libvpx-vp9"}.get(stream.codec_context.name)
     if name is None or stream.metadata.get("alpha_mode") != "1":
         return stream.codec_context
-    codec = av.CodecContext.create(name, "r")
-    codec.time_base = stream.time_base
-    return codec
+    return av.CodecContext.create(name, "r")
+
+
+def _promised_ticks(container: Any, stream: Any) -> int:
+    """How long the file says that its pictures last, in ticks of the stream; 0 where it does not say."""
+    if stream.duration:
+        return int(stream.duration)
+    if container.duration and len(container.streams) == 1:
+        return int(Fraction(container.duration, av.time_base) / stream.time_base)
+    return 0
 
 
 def _frame_count(container: Any, stream: Any, rate: Fraction) -> int:
