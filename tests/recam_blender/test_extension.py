@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 import bpy
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -72,3 +73,13 @@ def _known() -> set[str]:
         for name in dir(kind)
         if "recam" in name.lower()
     }
+
+
+def test_blenders_python_reads_the_same_cameras(recam) -> None:
+    """With the numpy that this Blender has, and nothing else."""
+    cameras = recam.backend("cameras")
+    end = cameras.preset("arc_left", 81)[-1]
+    assert end[:3, 3].tolist() == pytest.approx([-1.9876, 0, 0.5326], abs=5e-5)
+    lens = cameras.from_lens(50, 36, 832, 480)
+    trajectory = cameras.from_arrays(cameras.preset("arc_left", 81), lens, 832, 480)
+    assert cameras.resample(trajectory, range(81)) == trajectory
