@@ -56,7 +56,8 @@ def set_span(strip: Any, start: int, stop: int) -> None:
 
 def content_start(strip: Any) -> float:
     """The timeline frame that meets a strip's content (what its own trim leaves), be it shown or cut."""
-    return strip.content_start if hasattr(strip, "content_start") else strip.frame_start  # type: ignore[no-any-return]
+    frame: float = strip.content_start if hasattr(strip, "content_start") else strip.frame_start
+    return frame
 
 
 def set_content_start(strip: Any, frame: float) -> None:
@@ -65,9 +66,8 @@ def set_content_start(strip: Any, frame: float) -> None:
 
 def content_length(strip: Any) -> int:
     """How many frames of content there are after a strip's own trim, as played on this timeline."""
-    if hasattr(strip, "content_duration"):
-        return strip.content_duration  # type: ignore[no-any-return]
-    return strip.frame_duration  # type: ignore[no-any-return]
+    length: int = strip.content_duration if hasattr(strip, "content_duration") else strip.frame_duration
+    return length
 
 
 def content_trim(strip: Any) -> tuple[int, int]:
@@ -84,8 +84,28 @@ def set_content_trim(strip: Any, start: int, end: int) -> None:
         setattr(strip, name, value)
 
 
+def handle_offsets(strip: Any) -> tuple[float, float]:
+    """How far a strip's handles stand inside its content, in frames; sound has fractions of them. Negative: held."""
+    if hasattr(strip, "left_handle_offset"):
+        return strip.left_handle_offset, strip.right_handle_offset
+    return strip.frame_offset_start, strip.frame_offset_end
+
+
+def set_handle_offsets(strip: Any, start: float, end: float) -> None:
+    new = hasattr(strip, "left_handle_offset")
+    names = ("left_handle_offset", "right_handle_offset") if new else ("frame_offset_start", "frame_offset_end")
+    for name, value in zip(names, (start, end), strict=True):
+        setattr(strip, name, value)
+
+
 def is_retimed(strip: Any) -> bool:
     return len(getattr(strip, "retiming_keys", ())) > 0
+
+
+def copy_sound_offset(source: Any, target: Any) -> None:
+    """How late the sound begins inside its own file; before 4.5 there is no such thing."""
+    if hasattr(source, "sound_offset") and not target.is_property_readonly("sound_offset"):
+        target.sound_offset = source.sound_offset
 
 
 def connected(strip: Any) -> list[Any]:
@@ -176,7 +196,9 @@ def composite_depth(scene: bpy.types.Scene, layers: list[str]) -> Any | None:
         output, math = tree.nodes.new("CompositorNodeComposite"), "CompositorNodeMath"
     nearest = None
     for name in layers:
-        layer = tree.nodes.new("CompositorNodeRLayers")
+        # Born in another scene, the node would count as that scene's user for good (5.x).
+        with bpy.context.temp_override(scene=scene):
+            layer = tree.nodes.new("CompositorNodeRLayers")
         layer.scene, layer.layer = scene, name
         depth = layer.outputs["Depth"]
         if nearest is not None:
