@@ -1,0 +1,174 @@
+"""How close a take comes to the true frames, next to what it costs nothing to do, and a picture of them side by side.
+
+    python -m samples.compare REQUEST.json
+
+runs in the backend's environment (the demo is Blender's). The request names the clips ("footage", "take", "mask",
+"truth": a movie or a folder of pictures), cameras and depth of both views ("source", "target": folders that
+samples.shoot wrote), "subject_distance", optionally "picture" and "moments"; the answer is JSON on stdout.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import OpenEXR
+
+TEXTURED = 2.5
+"""A pixel is textured where the luma of the 9x9 pixels around it has at least this standard deviation (of 255)."""
+TOLERANCE = 0.01
+"""Two depths are one surface where they differ by less than this part."""
+
+
+class Tally:
+    """Squared errors gathered over the frames of a clip; PSNR is over the clip as a whole."""
+
+    def __init__(self) -> None:
+        self.squares, self.count = 0.0, 0
+
+    def add(self, found: np.ndarray, truth: np.ndarray, where: np.ndarray | None = None) -> None:
+        error = found.astype(np.float32) - truth.astype(np.float32)
+        error = error if where is None else error[where]
+        self.squares += float(np.square(error, dtype=np.float64).sum())
+        self.count += error.size
+
+    @property
+    def psnr(self) -> float:
+        """Decibels, 255 being white."""
+        return float(10 * np.log10(255**2 * self.count / max(self.squares, 1e-9)))
+
+
+class View:
+    """A camera that samples.shoot wrote down, and the depth it saw: both at the frames that are there."""
+
+    def __init__(self, folder: Path) -> None:
+        data = json.loads((folder / "camera.json").read_text())
+        self.poses = np.array(data["poses"], np.float64)
+        lens = data["intrinsics"][0]
+        self.lens = np.array([[lens["fx"], 0, lens["cx"]], [0, lens["fy"], lens["cy"]], [0, 0, 1]], np.float64)
+        self.size = (data["width"], data["height"])
+        self.files = sorted(folder.glob("[0-9]*.exr"))
+
+    def depth(self, index: int) -> np.ndarray:
+        with OpenEXR.File(str(self.files[index]), separate_channels=True) as file:
+            return np.array(file.channels()["R"].pixels, np.float32)
+
+
+def frames(path: Path) -> Iterator[np.ndarray]:
+    """RGB (h, w, 3) uint8, of a movie or a folder of pictures; grey masks come out with three equal channels."""
+    if path.is_dir():
+        for file in sorted(path.glob("*.png")):
+            yield cv2.cvtColor(cv2.imread(str(file)), cv2.COLOR_BGR2RGB)
+        return
+    with av.open(str(path)) as movie:
+        for frame in movie.decode(video=0):
+            yield frame.to_ndarray(format="rgb24")
+
+
+def visible(source: View, target: View, index: int) -> np.ndarray:
+    """Which of the target's pixels the source saw in the same instant, (h, w) bool, from the true depth of both."""
+    width, height = target.size
+    x, y = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
+    depth = target.depth(index).astype(np.float64)
+    rays = np.stack([x, y, np.ones_like(x)], -1) @ np.linalg.inv(target.lens).T
+    across = np.linalg.inv(source.poses[index]) @ target.poses[index]
+    points = (rays * depth[..., None]) @ across[:3, :3].T + across[:3, 3]
+    z = points[..., 2]
+    seen = points @ source.lens.T / np.where(z > 1e-6, z, np.inf)[..., None]
+    inside = (z > 0) & (seen[..., 0] > 0) & (seen[..., 0] < width) & (seen[..., 1] > 0) & (seen[..., 1] < height)
+    column, row = (np.floor(seen[..., i] - 0.5).astype(int) for i in range(2))
+    agree = np.zeros(depth.shape, bool)
+    there = source.depth(index)
+    for i in (0, 1):
+        for j in (0, 1):
+            near = there[np.clip(row + j, 0, height - 1), np.clip(column + i, 0, width - 1)]
+            agree |= np.abs(near - z) < TOLERANCE * z
+    return inside & agree
+
+
+def flat_plane(footage: np.ndarray, source: View, target: View, index: int, distance: float) -> np.ndarray:
+    """The footage as a picture on a plane across the source's view at that distance, seen by the target."""
+    across = np.linalg.inv(target.poses[index]) @ source.poses[index]
+    plane = across[:3, :3] + np.outer(across[:3, 3], (0, 0, 1)) / distance
+    # OpenCV counts pixels from their centres.
+    half = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]])
+    homography = half @ target.lens @ plane @ np.linalg.inv(source.lens) @ np.linalg.inv(half)
+    return cv2.warpPerspective(footage, homography, target.size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+
+
+def textured(image: np.ndarray) -> float:
+    """Share of the pixels that have texture around them."""
+    luma = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    variance = cv2.blur(luma * luma, (9, 9)) - cv2.blur(luma, (9, 9)) ** 2
+    return float((variance > TEXTURED**2).mean())
+
+
+def measure(request: dict[str, Any]) -> dict[str, float]:
+    """Over all frames of the truth: PSNR in dB of the take and of the baselines, shares in parts of one.
+
+    "every" says that the truth has each so many of the footage's and the take's frames only.
+    """
+    source, target = View(Path(request["source"])), View(Path(request["target"]))
+    every = request.get("every", 1)
+    tallies = {name: Tally() for name in ("whole", "visible", "hidden", "copy", "plane")}
+    shares: dict[str, list[float]] = {"disoccluded": [], "textured": [], "invented": []}
+    clips = [_each(request, name, every) for name in ("truth", "footage", "take", "mask")]
+    for index, (truth, footage, take, mask) in enumerate(zip(*clips, strict=False)):
+        seen = visible(source, target, index)
+        tallies["copy"].add(footage, truth)
+        tallies["plane"].add(flat_plane(footage, source, target, index, request["subject_distance"]), truth)
+        shares["disoccluded"].append(float(1 - seen.mean()))
+        shares["textured"].append(textured(truth))
+        if take is not None:
+            tallies["whole"].add(take, truth)
+            tallies["visible"].add(take, truth, seen)
+            tallies["hidden"].add(take, truth, ~seen)
+        if mask is not None:
+            shares["invented"].append(float((mask[..., 0] > 127).mean()))
+    found = {name: tally.psnr for name, tally in tallies.items() if tally.count}
+    return found | {name: float(np.mean(each)) for name, each in shares.items() if each} | {"frames": index + 1}
+
+
+def side_by_side(request: dict[str, Any]) -> np.ndarray:
+    """A row for each moment, a labelled column for each clip; RGB (h, w, 3) uint8."""
+    names = ("footage", "take", "truth", "mask")
+    labels = ("footage", "take (ReCam)", "truth", "invented")
+    moments: Sequence[int] = request["moments"]
+    columns = []
+    for name, label in zip(names, labels, strict=True):
+        chosen = [each for index, each in enumerate(frames(Path(request[name]))) if index in moments]
+        column = [cv2.resize(each, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA) for each in chosen]
+        columns.append(np.vstack([_label(label, column[0].shape[1]), *column]))
+    return np.hstack(columns)
+
+
+def _each(request: dict[str, Any], name: str, every: int) -> Iterator[np.ndarray | None]:
+    if name not in request:
+        while True:
+            yield None
+    step = 1 if name == "truth" else every
+    for index, frame in enumerate(frames(Path(request[name]))):
+        if index % step == 0:
+            yield frame
+
+
+def _label(text: str, width: int) -> np.ndarray:
+    bar = np.full((34, width, 3), 24, np.uint8)
+    return cv2.putText(bar, text, (10, 24), cv2.FONT_HERSHEY_SIMPLEX, 0.7, (235, 235, 235), 1, cv2.LINE_AA)
+
+
+def main(arguments: list[str]) -> None:
+    request = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
+    if "picture" in request:
+        cv2.imwrite(request["picture"], cv2.cvtColor(side_by_side(request), cv2.COLOR_RGB2BGR))
+    print(json.dumps(measure(request)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
