@@ -160,8 +160,8 @@ def set_still_output(scene: bpy.types.Scene, file_format: str) -> None:
 
 
 def literal_path(path: str) -> str:
-    """A path for render output that holds no templates: from 5.0, braces in it are names to fill in."""
-    return path.replace("{", "{{").replace("}", "}}") if bpy.app.version >= (5, 0, 0) else path
+    """A path for render output that holds no templates: from 4.5, braces in it are names to fill in."""
+    return path.replace("{", "{{").replace("}", "}}") if bpy.app.version >= (4, 5, 0) else path
 
 
 # Rendering depth

@@ -4,7 +4,8 @@ Each step makes its copy, renders and removes it: between steps nothing of ReCam
 save, undo or stop at any moment. The camera is built from a trajectory, and so agrees with it to the last digit.
 
 What the renderer sees counts: objects hidden from renders are not there, modifiers are at their render levels, and
-instances and particles are in. All surfaces are opaque; volumes, displacement by materials and depth of field are not seen.
+instances and particles are in. All surfaces are opaque; volumes, displacement by materials, grease pencil and depth of
+field are not seen.
 """
 
 from __future__ import annotations
@@ -101,22 +102,22 @@ def render_depth(
     if len(trajectory) != len(frames):
         raise DepthError(f"The camera has {len(trajectory)} poses for {len(frames)} frames.")
     # By name: between steps the user may undo, after which objects of Blender's are no longer what they were.
-    name, clip, method = scene.name_full, (camera.data.clip_start, camera.data.clip_end), method or choose_method()
-    made: dict[object, str] = {}
+    name, clip, method = scene.name_full, (camera.data.clip_start, camera.data.clip_end), method or choose_method(scene)
+    made: dict[tuple[float, contract.Pose, contract.Intrinsics], str] = {}
     files = []
     for index, frame in enumerate(frames):
         key = (frame, trajectory.poses[index], trajectory.intrinsics[index])
         if key not in made:
             yield "Rendering the depth of the scene", index, len(frames)
             path = os.path.join(folder, f"depth_{index:05d}.npy")
-            shot = _Shot(trajectory, index, frame, clip)
+            shot = _Shot(*key, trajectory.width, trajectory.height, clip)
             np.save(path, _render(_find(name), shot, method, folder), allow_pickle=False)
             made[key] = path
         files.append(made[key])
     return tuple(files)
 
 
-def choose_method() -> str:
+def choose_method(scene: bpy.types.Scene) -> str:
     """Workbench where it is known to draw and shows what Cycles would, else Cycles.
 
     Raises:
@@ -125,7 +126,7 @@ def choose_method() -> str:
     wanted = os.environ.get(METHOD_VARIABLE, "")
     if wanted and wanted not in METHODS:
         raise DepthError(f"{METHOD_VARIABLE} is {wanted!r}; it can be " + " or ".join(METHODS) + ".")
-    if wanted == "workbench" or (not wanted and drawing_works() and not _workbench_would_differ()):
+    if wanted == "workbench" or (not wanted and drawing_works() and not _workbench_would_differ(scene)):
         return "workbench"
     if "cycles" not in bpy.context.preferences.addons:
         raise DepthError(
@@ -185,21 +186,36 @@ sys.exit(1)
 """
 
 
-def _workbench_would_differ() -> bool:
-    """Whether the file has things that Workbench draws and Cycles does not, or the other way round."""
-    return any(
-        not each.hide_render and (not each.visible_camera or each.display_type in ("WIRE", "BOUNDS"))
-        for each in bpy.data.objects
-    )
+def _workbench_would_differ(scene: bpy.types.Scene) -> bool:
+    """Whether Workbench draws what other renderers do not, or draws it wider (hair)."""
+    layers = [layer for layer in scene.view_layers if layer.use]
+    if not all(layer.use_solid for layer in layers) or any(_has_indirect(each.layer_collection) for each in layers):
+        return True
+    # Of the whole file: a scene may show instances of what stands in no scene at all.
+    seen = [each for each in bpy.data.objects if not each.hide_render and each.type not in _NEVER_RENDERED]
+    return any(not each.visible_camera or each.type == "CURVES" or _has_hair(each) for each in seen)
+
+
+_NEVER_RENDERED = ("ARMATURE", "CAMERA", "LATTICE", "LIGHT", "LIGHT_PROBE", "SPEAKER")
+
+
+def _has_hair(thing: bpy.types.Object) -> bool:
+    return any(system.settings.render_type == "PATH" for system in thing.particle_systems)
+
+
+def _has_indirect(collection: bpy.types.LayerCollection) -> bool:
+    return collection.indirect_only or any(map(_has_indirect, collection.children))
 
 
 # One frame
 
 
 class _Shot(NamedTuple):
-    trajectory: contract.Trajectory
-    index: int
     frame: float
+    pose: contract.Pose
+    lens: contract.Intrinsics
+    width: int
+    height: int
     clip: tuple[float, float]
 
 
@@ -210,13 +226,15 @@ def _render(scene: bpy.types.Scene, shot: _Shot, method: str, folder: str) -> np
     with _prepared_copy(scene, shot, method) as copy:
         copy.render.filepath = compat.literal_path(path)
         try:
-            bpy.ops.render.render(write_still=True, scene=copy.name)
+            # Named in the operator's own "scene", it would be rendered at the frame of the scene in the window.
+            with bpy.context.temp_override(scene=copy):
+                bpy.ops.render.render(write_still=True)
         except RuntimeError as error:
             raise DepthError(f"The depth of scene '{scene.name}' could not be rendered. {error}") from error
         if not os.path.exists(path):
             raise DepthError(f"Rendering the depth of scene '{scene.name}' was stopped.")
     try:
-        depth = _read(path, shot.trajectory.width, shot.trajectory.height)
+        depth = _read(path, shot.width, shot.height)
     finally:
         os.remove(path)
     metres = depth * np.float32(scene.unit_settings.scale_length)
@@ -237,18 +255,16 @@ def _read(path: str, width: int, height: int) -> npt.NDArray[np.float32]:
 @contextmanager
 def _prepared_copy(scene: bpy.types.Scene, shot: _Shot, method: str) -> Iterator[bpy.types.Scene]:
     """A copy of the scene that renders depth and nothing else, for as long as it is needed."""
-    # Linked scenes may have any name: the operator finds ours by one that nobody else has.
-    name = f"ReCam depth {uuid.uuid4().hex}"
     had_result = any(image.type == "RENDER_RESULT" for image in bpy.data.images)
     copy = scene.copy()
     rubbish: list[bpy.types.ID] = [copy]
     try:
-        copy.name = name
+        copy.name = "ReCam depth"
         # The copy shares the scene's action, and would have its settings changed back by it.
         copy.animation_data_clear()
         copy.timeline_markers.clear()
         _go_to(copy, shot.frame)
-        _strip_down(copy, shot.trajectory)
+        _strip_down(copy, shot)
         rubbish += _set_camera(copy, shot)
         rubbish += _METHODS[method](copy)
         layers = _use_layers(copy)
@@ -270,10 +286,10 @@ def _go_to(copy: bpy.types.Scene, frame: float) -> None:
         copy.frame_set(whole, subframe=max(0.0, frame - whole))
 
 
-def _strip_down(copy: bpy.types.Scene, trajectory: contract.Trajectory) -> None:
-    """One picture of the trajectory's size, of everything, with nothing done to it."""
+def _strip_down(copy: bpy.types.Scene, shot: _Shot) -> None:
+    """One picture of the shot's size, of everything, with nothing done to it."""
     render = copy.render
-    render.resolution_x, render.resolution_y, render.resolution_percentage = trajectory.width, trajectory.height, 100
+    render.resolution_x, render.resolution_y, render.resolution_percentage = shot.width, shot.height, 100
     render.use_border = render.use_multiview = render.use_freestyle = render.use_stamp = False
     render.use_motion_blur = render.use_sequencer = render.use_single_layer = render.use_placeholder = False
     render.use_persistent_data = False
@@ -285,11 +301,11 @@ def _strip_down(copy: bpy.types.Scene, trajectory: contract.Trajectory) -> None:
 
 
 def _set_camera(copy: bpy.types.Scene, shot: _Shot) -> list[bpy.types.ID]:
-    """A camera that has this pose and lens. It is in no collection, as those are the user's: the copy knows it alone."""
-    trajectory, lens = shot.trajectory, shot.trajectory.intrinsics[shot.index]
+    """A camera of this pose and lens. It is in no collection, as those are the user's: only the copy knows it."""
+    lens, width, height = shot.lens, shot.width, shot.height
     data = bpy.data.cameras.new(copy.name)
     camera = bpy.data.objects.new(copy.name, data)
-    pose = np.array(trajectory.poses[shot.index]) @ np.diag((1.0, -1.0, -1.0, 1.0))
+    pose = np.array(shot.pose) @ np.diag((1.0, -1.0, -1.0, 1.0))
     pose[:3, 3] /= copy.unit_settings.scale_length
     camera.rotation_mode = "QUATERNION"
     camera.matrix_world = Matrix(pose.tolist())
@@ -297,9 +313,9 @@ def _set_camera(copy: bpy.types.Scene, shot: _Shot) -> list[bpy.types.ID]:
     stretch = lens.fx / lens.fy
     copy.render.pixel_aspect_x, copy.render.pixel_aspect_y = max(1.0, 1 / stretch), max(1.0, stretch)
     data.sensor_fit, data.sensor_width = "HORIZONTAL", _SENSOR
-    data.lens = lens.fx * _SENSOR / trajectory.width
-    data.shift_x = (trajectory.width / 2 - lens.cx) / trajectory.width
-    data.shift_y = (lens.cy - trajectory.height / 2) / trajectory.width * stretch
+    data.lens = lens.fx * _SENSOR / width
+    data.shift_x = (width / 2 - lens.cx) / width
+    data.shift_y = (lens.cy - height / 2) / width * stretch
     data.clip_start, data.clip_end = shot.clip
     copy.camera = camera
     return [camera, data]
@@ -310,11 +326,19 @@ def _use_layers(copy: bpy.types.Scene) -> list[str]:
     if not any(layer.use for layer in copy.view_layers):
         copy.view_layers[0].use = True
     for layer in copy.view_layers:
-        for each in layer.bl_rna.properties.keys():
-            if each.startswith("use_pass_"):
-                setattr(layer, each, each in ("use_pass_z", "use_pass_combined"))
+        for each in layer.bl_rna.properties:
+            if each.identifier.startswith("use_pass_"):
+                setattr(layer, each.identifier, each.identifier in ("use_pass_z", "use_pass_combined"))
+        _show_holdouts(layer.layer_collection)
         layer.use_volumes, layer.world_override, layer.samples = False, None, 0
     return [layer.name for layer in copy.view_layers if layer.use]
+
+
+def _show_holdouts(collection: bpy.types.LayerCollection) -> None:
+    """What cuts a hole for a filmed background stands where that background is."""
+    collection.holdout = False
+    for child in collection.children:
+        _show_holdouts(child)
 
 
 def _set_workbench(copy: bpy.types.Scene) -> list[bpy.types.ID]:
