@@ -42,11 +42,11 @@ demo: setup
 
 # All parts run, also after one has failed; the exit status tells.
 test: setup
-	@status=0; \
+	@failed=; \
 	for part in checks test-backend $(addprefix test-,$(TESTED)) test-window; do \
-		echo "== $$part"; $(MAKE) --no-print-directory $$part || status=1; \
+		echo "== $$part"; $(MAKE) --no-print-directory $$part || failed="$$failed $$part"; \
 	done; \
-	if [ $$status = 0 ]; then echo '== all is well'; else echo '== something failed: see above'; fi; exit $$status
+	if [ -n "$$failed" ]; then echo "== failed:$$failed"; exit 1; fi; echo '== all is well'
 
 test-all:
 	@$(MAKE) --no-print-directory test TESTED='$(BLENDERS)'
