@@ -62,7 +62,7 @@ def draw_still(still: Still, *, force_warp: bool = False) -> Drawn:
     clipped = 0
     if homography is not None:
         back = np.linalg.inv(homography)
-        sample.colour_homography(picture, _single(back / np.abs(back).max()), out, covered)
+        sample.colour_homography(picture, (back / np.abs(back).max()).astype(np.float32), out, covered)
         if (covered < 1).any():
             fill.fill_around(out, covered)
     else:
@@ -105,19 +105,12 @@ def _warp(picture: Floats, still: Still, out: Floats, covered: Floats) -> int:
     if depth is None:
         depth = np.full(picture.shape[:2], still.distance, np.float32)
     q = grid(depth)
-    a, b = _single(still.across.a), _single(still.across.b)
-    back_a, back_b = _single(still.back.a), _single(still.back.b)
-    edges = find_edges(picture, q, a, b)
+    across, back = still.across.single(), still.back.single()
+    edges = find_edges(picture, q, across)
     buffer = np.empty((still.height * raster.SAMPLES, still.width * raster.SAMPLES), np.float32)
     nearest = np.float32(1 / (_NEAREST * still.distance))
-    clipped: int = raster.draw(q, edges.tears, edges.cuts, a, b, nearest, buffer)
-    sample.colour_samples(
-        picture, edges.index, edges.steps, edges.near, edges.far, back_a, back_b, buffer, out, covered
-    )
+    clipped: int = raster.draw(q, edges.tears, edges.cuts, across, nearest, buffer)
+    sample.colour_samples(picture, edges.index, edges.patches, back, buffer, out, covered)
     if (covered < 1).any():
-        fill.fill_holes(out, covered, buffer, edges, b, back_a, back_b)
+        fill.fill_holes(out, covered, buffer, edges, across, back)
     return clipped
-
-
-def _single(values: npt.NDArray[np.float64]) -> Any:
-    return np.ascontiguousarray(values, dtype=np.float32)

@@ -19,6 +19,9 @@ from .compiled import compiled, inlined
 RIGHT, DOWN = 1, 2
 """Bits of a tear: between a vertex and the next one to the right, or below."""
 
+MIDDLE, APART, NEAR, FAR = 0, 1, 2, 6
+"""Columns of a patch."""
+
 REACH = 3
 """Pixels from a step within which colours are kept apart: a cubic's reach and one."""
 
@@ -35,34 +38,30 @@ class Edges(NamedTuple):
     Attributes:
         tears: (h + 2, w + 2) uint8, bits RIGHT and DOWN.
         cuts: (h + 2, w + 2, 2) uint8, how far from a vertex towards its neighbour the step lies, of 255.
-        index: (h, w) int32, the pixel's place in the next three; -1 away from steps.
-        steps: (n, 2) inverse depth half-way between the sides; how far they have come apart, 0 (not) to 1.
-        near, far: (n, 4) colours of either side.
+        index: (h, w) int32, the pixel's row in ``patches``; -1 away from steps.
+        patches: (n, 10), columns MIDDLE: inverse depth half-way between the sides; APART: how far they have come apart,
+            0 (not) to 1; four from NEAR and four from FAR: what the near and the far side look like there.
     """
 
     tears: npt.NDArray[np.uint8]
     cuts: npt.NDArray[np.uint8]
     index: npt.NDArray[np.int32]
-    steps: Floats
-    near: Floats
-    far: Floats
+    patches: Floats
 
 
-def find_edges(picture: Floats, q: Floats, a: Floats, b: Floats) -> Edges:
-    """The steps of a picture (h, w, 4) that the map ``(a, b)`` moves apart."""
+def find_edges(picture: Floats, q: Floats, m: Floats) -> Edges:
+    """The steps of a picture (h, w, 4) that the map ``m`` moves apart."""
     height, width = picture.shape[:2]
     tears = np.zeros(q.shape, np.uint8)
     cuts = np.full((*q.shape, 2), 127, np.uint8)
     index = np.full((height, width), -1, np.int32)
-    count = _find_tears(q, a, b, tears)
-    steps = np.empty((min(count * 2 * (2 * REACH + 1) * (REACH + 1), height * width), 2), np.float32)
+    count = _find_tears(q, m, tears)
+    patches = np.empty((min(count * 2 * (2 * REACH + 1) * (REACH + 1), height * width), 10), np.float32)
     if count:
-        steps = steps[: _mark(q, a, b, tears, index, steps)]
-    near, far = np.empty((len(steps), 4), np.float32), np.empty((len(steps), 4), np.float32)
-    if count:
-        _patch(picture, q, tears, index, steps, near, far)
-        _cut(picture, q, tears, index, near, far, cuts)
-    return Edges(tears, cuts, index, steps, near, far)
+        patches = patches[: _mark(q, m, tears, index, patches)]
+        _patch(picture, q, tears, index, patches)
+        _cut(picture, q, tears, index, patches, cuts)
+    return Edges(tears, cuts, index, patches)
 
 
 @compiled
@@ -95,19 +94,19 @@ def _beyond(last: Any, before: Any) -> Any:
 
 
 @inlined
-def parallax(a: Any, b: Any, u: Any, v: Any, q: Any) -> Any:
+def parallax(m: Any, u: Any, v: Any, q: Any) -> Any:
     """Pixels in the other picture per unit of inverse depth, at a point."""
-    hx = a[0, 0] * u + a[0, 1] * v + a[0, 2] + b[0] * q
-    hy = a[1, 0] * u + a[1, 1] * v + a[1, 2] + b[1] * q
-    hz = a[2, 0] * u + a[2, 1] * v + a[2, 2] + b[2] * q
+    hx = m[0, 0] * u + m[0, 1] * v + m[0, 2] + m[0, 3] * q
+    hy = m[1, 0] * u + m[1, 1] * v + m[1, 2] + m[1, 3] * q
+    hz = m[2, 0] * u + m[2, 1] * v + m[2, 2] + m[2, 3] * q
     if hz <= np.float32(1e-6):
         return np.float32(1e9)
     x, y = hx / hz, hy / hz
-    return math.hypot(b[0] - x * b[2], b[1] - y * b[2]) / hz
+    return math.hypot(m[0, 3] - x * m[2, 3], m[1, 3] - y * m[2, 3]) / hz
 
 
 @compiled
-def _find_tears(q: Any, a: Any, b: Any, tears: Any) -> Any:
+def _find_tears(q: Any, m: Any, tears: Any) -> Any:
     height, width = q.shape[0] - 2, q.shape[1] - 2
     count = 0
     for y in range(1, height + 1):
@@ -116,36 +115,36 @@ def _find_tears(q: Any, a: Any, b: Any, tears: Any) -> Any:
             if x < width and abs(q[y, x + 1] - here) > np.float32(_LEAST_STEP) * max(here, q[y, x + 1]):
                 before = q[y, max(x - 1, 1)]
                 after = q[y, min(x + 2, width)]
-                if _is_step(before, here, q[y, x + 1], after, a, b, x, y):
+                if _is_step(before, here, q[y, x + 1], after, m, x, y):
                     tears[y, x] |= RIGHT
                     count += 1
             if y < height and abs(q[y + 1, x] - here) > np.float32(_LEAST_STEP) * max(here, q[y + 1, x]):
                 before = q[max(y - 1, 1), x]
                 after = q[min(y + 2, height), x]
-                if _is_step(before, here, q[y + 1, x], after, a, b, x, y):
+                if _is_step(before, here, q[y + 1, x], after, m, x, y):
                     tears[y, x] |= DOWN
                     count += 1
     return count
 
 
 @inlined
-def _is_step(before: Any, here: Any, there: Any, after: Any, a: Any, b: Any, x: Any, y: Any) -> Any:
+def _is_step(before: Any, here: Any, there: Any, after: Any, m: Any, x: Any, y: Any) -> Any:
     step = there - here
     # Slopes that lead up to the step the same way explain as much of it: inverse depth is linear along any plane.
     sign = np.float32(1) if step > 0 else np.float32(-1)
     slope = max(sign * (here - before), sign * (after - there))
     if abs(step) <= np.float32(_SLOPE) * slope:
         return False
-    move = parallax(a, b, np.float32(x - 0.5), np.float32(y - 0.5), max(here, there))
+    move = parallax(m, np.float32(x - 0.5), np.float32(y - 0.5), max(here, there))
     return abs(step) * move > np.float32(_LEAST_PARALLAX)
 
 
 @compiled
-def _mark(q: Any, a: Any, b: Any, tears: Any, index: Any, steps: Any) -> Any:
+def _mark(q: Any, m: Any, tears: Any, index: Any, patches: Any) -> Any:
     """Give a place to each pixel within REACH of a step, and say of the nearest step how high it is."""
     height, width = index.shape
     count = 0
-    nearest = np.empty(len(steps), np.int32)
+    nearest = np.empty(len(patches), np.int32)
     for y in range(1, height + 1):
         for x in range(1, width + 1):
             for bit in (RIGHT, DOWN):
@@ -153,7 +152,7 @@ def _mark(q: Any, a: Any, b: Any, tears: Any, index: Any, steps: Any) -> Any:
                     continue
                 x1, y1 = x + (bit == RIGHT), y + (bit == DOWN)
                 low, high = min(q[y, x], q[y1, x1]), max(q[y, x], q[y1, x1])
-                move = parallax(a, b, np.float32(x - 0.5), np.float32(y - 0.5), high)
+                move = parallax(m, np.float32(x - 0.5), np.float32(y - 0.5), high)
                 apart = (move * (high - low) - np.float32(_LEAST_PARALLAX)) * np.float32(2)
                 for v in range(max(y - 1 - REACH, 0), min(y1 + REACH, height)):
                     for u in range(max(x - 1 - REACH, 0), min(x1 + REACH, width)):
@@ -168,8 +167,8 @@ def _mark(q: Any, a: Any, b: Any, tears: Any, index: Any, steps: Any) -> Any:
                             nearest[place] = 1 << 20
                         if distance < nearest[place]:
                             nearest[place] = distance
-                            steps[place, 0] = np.float32(0.5) * (low + high)
-                            steps[place, 1] = min(max(apart, np.float32(0)), np.float32(1))
+                            patches[place, MIDDLE] = np.float32(0.5) * (low + high)
+                            patches[place, APART] = min(max(apart, np.float32(0)), np.float32(1))
     return count
 
 
@@ -177,55 +176,68 @@ def _mark(q: Any, a: Any, b: Any, tears: Any, index: Any, steps: Any) -> Any:
 def _is_mixed(tears: Any, u: Any, v: Any) -> Any:
     """Whether a pixel stands at a step, and so may show both sides."""
     x, y = u + 1, v + 1
-    return tears[y, x] != 0 or tears[y, x - 1] & RIGHT or tears[y - 1, x] & DOWN
+    return (tears[y, x] | (tears[y, x - 1] & RIGHT) | (tears[y - 1, x] & DOWN)) != 0
 
 
 @compiled
-def _patch(picture: Any, q: Any, tears: Any, index: Any, steps: Any, near: Any, far: Any) -> Any:
+def _patch(picture: Any, q: Any, tears: Any, index: Any, patches: Any) -> Any:
     height, width = index.shape
     for v in range(height):
         for u in range(width):
             place = index[v, u]
             if place < 0:
                 continue
-            is_near = q[v + 1, u + 1] > steps[place, 0]
+            is_near = q[v + 1, u + 1] > patches[place, MIDDLE]
             mixed = _is_mixed(tears, u, v)
             for side in (0, 1):
-                colours = near if side else far
+                colour = patches[place, NEAR : NEAR + 4] if side else patches[place, FAR : FAR + 4]
                 if is_near == (side == 1) and not mixed:
                     for c in range(4):
-                        colours[place, c] = picture[v, u, c]
+                        colour[c] = picture[v, u, c]
                 else:
-                    _extend(picture, q, tears, u, v, steps[place, 0], side == 1, colours[place])
+                    _extend(picture, q, tears, u, v, patches[place, MIDDLE], side == 1, colour)
 
 
 @inlined
 def _extend(picture: Any, q: Any, tears: Any, u: Any, v: Any, middle: Any, wanted: Any, colour: Any) -> Any:
     """What one side of a step looks like at a pixel, from the pixels around that show this side alone."""
+    if _gather(picture, q, tears, u, v, 2, middle, wanted, False, colour):
+        return
+    if _gather(picture, q, tears, u, v, REACH + 1, middle, wanted, False, colour):
+        return
+    # A thin thing has none that shows it alone.
+    if not _gather(picture, q, tears, u, v, REACH + 1, middle, wanted, True, colour):
+        for c in range(4):
+            colour[c] = picture[v, u, c]
+
+
+@inlined
+def _gather(
+    picture: Any, q: Any, tears: Any, u: Any, v: Any, reach: Any, middle: Any, wanted: Any, mixed: Any, colour: Any
+) -> Any:
+    """The mean of one side's pixels within reach, the nearest counting for most; say whether there are any."""
     height, width = picture.shape[:2]
     total = np.float32(0)
     r, g, b, a = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
-    for y in range(max(v - REACH, 0), min(v + REACH + 1, height)):
-        for x in range(max(u - REACH, 0), min(u + REACH + 1, width)):
-            if (q[y + 1, x + 1] > middle) != wanted:
+    for y in range(max(v - reach, 0), min(v + reach + 1, height)):
+        for x in range(max(u - reach, 0), min(u + reach + 1, width)):
+            if (q[y + 1, x + 1] > middle) != wanted or (_is_mixed(tears, x, y) and not mixed):
                 continue
             distance = np.float32((x - u) * (x - u) + (y - v) * (y - v))
-            # The nearest count for most; what may be mixed, for next to nothing, as a thin thing has nothing else.
             weight = np.float32(1) / (distance * distance + np.float32(0.01))
-            if _is_mixed(tears, x, y):
-                weight *= np.float32(1e-4)
             total += weight
             r += weight * picture[y, x, 0]
             g += weight * picture[y, x, 1]
             b += weight * picture[y, x, 2]
             a += weight * picture[y, x, 3]
     if total == 0:
-        total, r, g, b, a = np.float32(1), picture[v, u, 0], picture[v, u, 1], picture[v, u, 2], picture[v, u, 3]
+        return False
     colour[0], colour[1], colour[2], colour[3] = r / total, g / total, b / total, a / total
+    return True
 
 
 @compiled
-def _cut(picture: Any, q: Any, tears: Any, index: Any, near: Any, far: Any, cuts: Any) -> Any:
+def _cut(picture: Any, q: Any, tears: Any, index: Any, patches: Any, cuts: Any) -> Any:
     """Where between two pixels a step lies: what they show is the near side's colour as far as that side reaches."""
     height, width = index.shape
     for y in range(1, height + 1):
@@ -234,9 +246,8 @@ def _cut(picture: Any, q: Any, tears: Any, index: Any, near: Any, far: Any, cuts
                 if not tears[y, x] & (RIGHT if axis == 0 else DOWN):
                     continue
                 x1, y1 = x + (axis == 0), y + (axis == 1)
-                reach = _near_share(picture, index, near, far, x - 1, y - 1) + _near_share(
-                    picture, index, near, far, x1 - 1, y1 - 1
-                )
+                reach = _near_share(picture, index, patches, x - 1, y - 1)
+                reach += _near_share(picture, index, patches, x1 - 1, y1 - 1)
                 # The pair covers two pixels, from half a pixel before the first centre.
                 reach = min(max(reach - np.float32(0.5), np.float32(0.02)), np.float32(0.98))
                 if q[y, x] < q[y1, x1]:
@@ -245,12 +256,12 @@ def _cut(picture: Any, q: Any, tears: Any, index: Any, near: Any, far: Any, cuts
 
 
 @inlined
-def _near_share(picture: Any, index: Any, near: Any, far: Any, u: Any, v: Any) -> Any:
+def _near_share(picture: Any, index: Any, patches: Any, u: Any, v: Any) -> Any:
     place = index[v, u]
     along, length = np.float32(0), np.float32(0)
     for c in range(4):
-        across = near[place, c] - far[place, c]
-        along += (picture[v, u, c] - far[place, c]) * across
+        across = patches[place, NEAR + c] - patches[place, FAR + c]
+        along += (picture[v, u, c] - patches[place, FAR + c]) * across
         length += across * across
     # Colours that hardly differ tell nothing, and hide what they do not tell.
     share = (along + np.float32(25)) / (length + np.float32(50))

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .compiled import compiled, inlined
-from .edges import Edges
+from .edges import MIDDLE, Edges
 from .raster import EMPTY, SAMPLES
 
 _FARTHEST = 512  # pixels to look across a hole for its other side
@@ -29,16 +29,10 @@ def fill_around(out: Floats, covered: Floats) -> None:
     _spread(out, covered, (covered == 1).astype(np.uint8))
 
 
-def fill_holes(out: Floats, covered: Floats, buffer: Floats, edges: Edges, onto: Floats, a: Floats, b: Floats) -> None:
-    """The same for what was drawn from ``buffer``.
-
-    Args:
-        edges: of the picture that was drawn.
-        onto: b of the map by which it was drawn: along it the two sides of a hole came apart.
-        a, b: the map back to the picture.
-    """
+def fill_holes(out: Floats, covered: Floats, buffer: Floats, edges: Edges, across: Floats, back: Floats) -> None:
+    """The same for what was drawn from ``buffer`` by the map ``across``, in a picture with these edges."""
     seeds = np.zeros(covered.shape, np.uint8)
-    if not _seed(covered, flatten(buffer), edges.index, edges.steps, onto, a, b, seeds):
+    if not _seed(covered, flatten(buffer), edges.index, edges.patches, across, back, seeds):
         seeds = (covered == 1).astype(np.uint8)
     _spread(out, covered, seeds)
 
@@ -71,7 +65,7 @@ def flatten(buffer: Any) -> Any:
 
 
 @compiled
-def _seed(covered: Any, nearest: Any, index: Any, steps: Any, onto: Any, a: Any, b: Any, seeds: Any) -> Any:
+def _seed(covered: Any, nearest: Any, index: Any, patches: Any, across: Any, back: Any, seeds: Any) -> Any:
     """Mark the pixels that may lend their colour to a hole; say from how many rims of holes."""
     height, width = covered.shape
     count = 0
@@ -81,10 +75,11 @@ def _seed(covered: Any, nearest: Any, index: Any, steps: Any, onto: Any, a: Any,
                 continue
             left, right = x > 0 and covered[y, x - 1] < 1, x < width - 1 and covered[y, x + 1] < 1
             up, down = y > 0 and covered[y - 1, x] < 1, y < height - 1 and covered[y + 1, x] < 1
-            if not (left or right or up or down) or _is_front(index, steps, a, b, x, y, nearest[y, x]):
+            if not (left or right or up or down) or _is_front(index, patches, back, x, y, nearest[y, x]):
                 continue
             # Along the line on which near and far came apart: a pixel of one hides pixels of the other on it.
-            ex, ey = onto[0] - np.float32(x + 0.5) * onto[2], onto[1] - np.float32(y + 0.5) * onto[2]
+            ex = across[0, 3] - np.float32(x + 0.5) * across[2, 3]
+            ey = across[1, 3] - np.float32(y + 0.5) * across[2, 3]
             length = math.hypot(ex, ey)
             if length < np.float32(1e-9):
                 ex, ey = np.float32(right) - np.float32(left), np.float32(down) - np.float32(up)
@@ -109,14 +104,14 @@ def _seed(covered: Any, nearest: Any, index: Any, steps: Any, onto: Any, a: Any,
 
 
 @inlined
-def _is_front(index: Any, steps: Any, a: Any, b: Any, x: Any, y: Any, w: Any) -> Any:
+def _is_front(index: Any, patches: Any, m: Any, x: Any, y: Any, w: Any) -> Any:
     """Whether a pixel of the target shows the near side of a step in the picture."""
     px, py = np.float32(x + 0.5), np.float32(y + 0.5)
-    hz = max(a[2, 0] * px + a[2, 1] * py + a[2, 2] + b[2] * w, np.float32(1e-6))
-    u = (a[0, 0] * px + a[0, 1] * py + a[0, 2] + b[0] * w) / hz
-    v = (a[1, 0] * px + a[1, 1] * py + a[1, 2] + b[1] * w) / hz
+    hz = max(m[2, 0] * px + m[2, 1] * py + m[2, 2] + m[2, 3] * w, np.float32(1e-6))
+    u = (m[0, 0] * px + m[0, 1] * py + m[0, 2] + m[0, 3] * w) / hz
+    v = (m[1, 0] * px + m[1, 1] * py + m[1, 2] + m[1, 3] * w) / hz
     place = index[min(max(int(v), 0), index.shape[0] - 1), min(max(int(u), 0), index.shape[1] - 1)]
-    return place >= 0 and w / hz > steps[place, 0]
+    return place >= 0 and w / hz > patches[place, MIDDLE]
 
 
 @inlined

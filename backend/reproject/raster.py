@@ -25,8 +25,8 @@ Floats = npt.NDArray[np.float32]
 
 
 @compiled
-def draw(q: Any, tears: Any, cuts: Any, a: Any, b: Any, nearest: Any, buffer: Any) -> Any:
-    """Draw the grid ``q`` by the map ``(a, b)`` into ``buffer`` (SAMPLES h, SAMPLES w).
+def draw(q: Any, tears: Any, cuts: Any, m: Any, nearest: Any, buffer: Any) -> Any:
+    """Draw the grid ``q`` by the map ``m`` into ``buffer`` (SAMPLES h, SAMPLES w).
 
     Returns how many vertices inside the view lie nearer to the target camera than inverse depth ``nearest``: they,
     and what is behind the camera, are left out.
@@ -42,16 +42,16 @@ def draw(q: Any, tears: Any, cuts: Any, a: Any, b: Any, nearest: Any, buffer: An
         x0 = 0
         while x0 < columns - 1:
             x1 = _block_end(x0, columns)
-            if _is_flat(q, tears, a, b, x0, y0, x1, y1):
-                clipped += _draw_quad(q, a, b, nearest, x0, y0, x1, y1, corner, buffer)
+            if _is_flat(q, tears, m, x0, y0, x1, y1):
+                clipped += _draw_quad(q, m, nearest, x0, y0, x1, y1, corner, buffer)
             else:
                 for y in range(y0, y1):
                     for x in range(x0, x1):
                         torn = tears[y, x] | (tears[y, x + 1] & DOWN) | (tears[y + 1, x] & RIGHT)
                         if torn:
-                            _draw_torn(q, cuts, tears, a, b, nearest, x, y, corner, outline, buffer)
+                            _draw_torn(q, cuts, tears, m, nearest, x, y, corner, outline, buffer)
                         else:
-                            clipped += _draw_quad(q, a, b, nearest, x, y, x + 1, y + 1, corner, buffer)
+                            clipped += _draw_quad(q, m, nearest, x, y, x + 1, y + 1, corner, buffer)
             x0 = x1
         y0 = y1
     return clipped
@@ -72,13 +72,13 @@ def _place(at: Any, count: Any) -> Any:
 
 
 @inlined
-def _is_flat(q: Any, tears: Any, a: Any, b: Any, x0: Any, y0: Any, x1: Any, y1: Any) -> Any:
+def _is_flat(q: Any, tears: Any, m: Any, x0: Any, y0: Any, x1: Any, y1: Any) -> Any:
     if x1 - x0 < 2 or y1 - y0 < 2:
         return False
     q00, q10, q01, q11 = q[y0, x0], q[y0, x1], q[y1, x0], q[y1, x1]
     nearest = max(max(q00, q10), max(q01, q11))
     u, v = np.float32(0.5 * (x0 + x1) - 0.5), np.float32(0.5 * (y0 + y1) - 0.5)
-    move = parallax(a, b, u, v, nearest)
+    move = parallax(m, u, v, nearest)
     # Inverse depth is as linear across the block as moves the picture by less than can be seen.
     bound = np.float32(_FLAT) / max(move, np.float32(1e-6))
     if abs(q00 + q11 - q10 - q01) > bound:
@@ -99,34 +99,32 @@ def _is_flat(q: Any, tears: Any, a: Any, b: Any, x0: Any, y0: Any, x1: Any, y1: 
 
 
 @inlined
-def _project(a: Any, b: Any, nearest: Any, u: Any, v: Any, q: Any, vertex: Any) -> Any:
+def _project(m: Any, nearest: Any, u: Any, v: Any, q: Any, vertex: Any) -> Any:
     """Write where a vertex falls, in samples, and its inverse depth there; say whether it is before the camera."""
-    hz = a[2, 0] * u + a[2, 1] * v + a[2, 2] + b[2] * q
+    hz = m[2, 0] * u + m[2, 1] * v + m[2, 2] + m[2, 3] * q
     if hz <= np.float32(1e-6) or q > nearest * hz:
         vertex[2] = EMPTY
         if hz > np.float32(1e-6):
-            vertex[0] = (a[0, 0] * u + a[0, 1] * v + a[0, 2] + b[0] * q) / hz * np.float32(SAMPLES)
-            vertex[1] = (a[1, 0] * u + a[1, 1] * v + a[1, 2] + b[1] * q) / hz * np.float32(SAMPLES)
+            vertex[0] = (m[0, 0] * u + m[0, 1] * v + m[0, 2] + m[0, 3] * q) / hz * np.float32(SAMPLES)
+            vertex[1] = (m[1, 0] * u + m[1, 1] * v + m[1, 2] + m[1, 3] * q) / hz * np.float32(SAMPLES)
         else:
             vertex[0] = np.float32(-1)
         return False
     inverse = np.float32(1) / hz
-    vertex[0] = (a[0, 0] * u + a[0, 1] * v + a[0, 2] + b[0] * q) * inverse * np.float32(SAMPLES)
-    vertex[1] = (a[1, 0] * u + a[1, 1] * v + a[1, 2] + b[1] * q) * inverse * np.float32(SAMPLES)
+    vertex[0] = (m[0, 0] * u + m[0, 1] * v + m[0, 2] + m[0, 3] * q) * inverse * np.float32(SAMPLES)
+    vertex[1] = (m[1, 0] * u + m[1, 1] * v + m[1, 2] + m[1, 3] * q) * inverse * np.float32(SAMPLES)
     vertex[2] = q * inverse
     return True
 
 
 @inlined
-def _draw_quad(
-    q: Any, a: Any, b: Any, nearest: Any, x0: Any, y0: Any, x1: Any, y1: Any, corner: Any, buffer: Any
-) -> Any:
+def _draw_quad(q: Any, m: Any, nearest: Any, x0: Any, y0: Any, x1: Any, y1: Any, corner: Any, buffer: Any) -> Any:
     rows, columns = q.shape
     u0, u1, v0, v1 = _place(x0, columns), _place(x1, columns), _place(y0, rows), _place(y1, rows)
-    whole = _project(a, b, nearest, u0, v0, q[y0, x0], corner[0])
-    whole &= _project(a, b, nearest, u1, v0, q[y0, x1], corner[1])
-    whole &= _project(a, b, nearest, u1, v1, q[y1, x1], corner[2])
-    whole &= _project(a, b, nearest, u0, v1, q[y1, x0], corner[3])
+    whole = _project(m, nearest, u0, v0, q[y0, x0], corner[0])
+    whole &= _project(m, nearest, u1, v0, q[y0, x1], corner[1])
+    whole &= _project(m, nearest, u1, v1, q[y1, x1], corner[2])
+    whole &= _project(m, nearest, u0, v1, q[y1, x0], corner[3])
     if whole:
         _draw_triangle(corner[0], corner[1], corner[2], buffer)
         _draw_triangle(corner[0], corner[2], corner[3], buffer)
@@ -136,19 +134,19 @@ def _draw_quad(
         missed = 0
         for y in range(y0, y1):
             for x in range(x0, x1):
-                missed += _draw_small(q, a, b, nearest, x, y, corner, buffer)
+                missed += _draw_small(q, m, nearest, x, y, corner, buffer)
         return missed
     return _is_seen(corner, buffer)
 
 
 @inlined
-def _draw_small(q: Any, a: Any, b: Any, nearest: Any, x: Any, y: Any, corner: Any, buffer: Any) -> Any:
+def _draw_small(q: Any, m: Any, nearest: Any, x: Any, y: Any, corner: Any, buffer: Any) -> Any:
     rows, columns = q.shape
     u0, u1, v0, v1 = _place(x, columns), _place(x + 1, columns), _place(y, rows), _place(y + 1, rows)
-    whole = _project(a, b, nearest, u0, v0, q[y, x], corner[0])
-    whole &= _project(a, b, nearest, u1, v0, q[y, x + 1], corner[1])
-    whole &= _project(a, b, nearest, u1, v1, q[y + 1, x + 1], corner[2])
-    whole &= _project(a, b, nearest, u0, v1, q[y + 1, x], corner[3])
+    whole = _project(m, nearest, u0, v0, q[y, x], corner[0])
+    whole &= _project(m, nearest, u1, v0, q[y, x + 1], corner[1])
+    whole &= _project(m, nearest, u1, v1, q[y + 1, x + 1], corner[2])
+    whole &= _project(m, nearest, u0, v1, q[y + 1, x], corner[3])
     if not whole:
         return _is_seen(corner, buffer)
     _draw_triangle(corner[0], corner[1], corner[2], buffer)
@@ -171,8 +169,7 @@ def _draw_torn(
     q: Any,
     cuts: Any,
     tears: Any,
-    a: Any,
-    b: Any,
+    m: Any,
     nearest: Any,
     x: Any,
     y: Any,
@@ -201,7 +198,7 @@ def _draw_torn(
             outline[count, 1] = corner[i, 1] + t * (corner[j, 1] - corner[i, 1])
             outline[count, 2] = corner[i, 2] if near else corner[j, 2]
             count += 1
-    _draw_fan(a, b, nearest, outline, count, buffer)
+    _draw_fan(m, nearest, outline, count, buffer)
     far, found = np.float32(0), np.float32(0)
     for i in range(4):
         if corner[i, 2] <= middle:
@@ -220,7 +217,7 @@ def _draw_torn(
         else:
             outline[i, 2] = corner[i, 2]
         outline[i, 0], outline[i, 1] = corner[i, 0], corner[i, 1]
-    _draw_fan(a, b, nearest, outline, 4, buffer)
+    _draw_fan(m, nearest, outline, 4, buffer)
 
 
 @inlined
@@ -234,9 +231,9 @@ def _cut_along(cuts: Any, tears: Any, x: Any, y: Any, side: Any) -> Any:
 
 
 @inlined
-def _draw_fan(a: Any, b: Any, nearest: Any, outline: Any, count: Any, buffer: Any) -> Any:
+def _draw_fan(m: Any, nearest: Any, outline: Any, count: Any, buffer: Any) -> Any:
     for i in range(count):
-        if not _project(a, b, nearest, outline[i, 0], outline[i, 1], outline[i, 2], outline[i]):
+        if not _project(m, nearest, outline[i, 0], outline[i, 1], outline[i, 2], outline[i]):
             return
     for i in range(2, count):
         _draw_triangle(outline[0], outline[i - 1], outline[i], buffer)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .compiled import compiled, inlined
+from .edges import FAR, MIDDLE, NEAR, APART
 from .raster import EMPTY, SAMPLES
 
 # Of the family of cubics through the samples, the one that is exact for quadratics (Keys 1981; Catmull-Rom).
@@ -61,110 +62,117 @@ def colour_homography(picture: Any, back: Any, out: Any, covered: Any) -> Any:
     ``covered`` (h, w) float32 becomes the share of each pixel that lies within the picture.
     """
     height, width = covered.shape
-    step = np.float32(1.0 / SAMPLES)
+    rows, columns = picture.shape[:2]
     for y in range(height):
         for x in range(width):
-            inside = 0
-            for i in range(SAMPLES):
-                for j in range(SAMPLES):
-                    sx, sy = np.float32(x) + (np.float32(j + 0.5)) * step, np.float32(y) + np.float32(i + 0.5) * step
-                    inside += _is_inside(picture, back, sx, sy)
-            covered[y, x] = np.float32(inside) * step * step
-            if inside == 0:
-                out[y, x] = np.float32(0)
-                continue
             px, py = np.float32(x + 0.5), np.float32(y + 0.5)
-            hx = back[0, 0] * px + back[0, 1] * py + back[0, 2]
-            hy = back[1, 0] * px + back[1, 1] * py + back[1, 2]
-            hz = max(back[2, 0] * px + back[2, 1] * py + back[2, 2], np.float32(1e-6))
-            u, v = hx / hz, hy / hz
-            du_dx, dv_dx = (back[0, 0] - u * back[2, 0]) / hz, (back[1, 0] - v * back[2, 0]) / hz
-            du_dy, dv_dy = (back[0, 1] - u * back[2, 1]) / hz, (back[1, 1] - v * back[2, 1]) / hz
-            r, g, b, a = _look(picture, u, v, du_dx, dv_dx, du_dy, dv_dy)
-            share = covered[y, x]
-            out[y, x, 0], out[y, x, 1], out[y, x, 2], out[y, x, 3] = r * share, g * share, b * share, a * share
+            hz = back[2, 0] * px + back[2, 1] * py + back[2, 2]
+            inverse = np.float32(1) / max(hz, np.float32(1e-6))
+            u = (back[0, 0] * px + back[0, 1] * py + back[0, 2]) * inverse
+            v = (back[1, 0] * px + back[1, 1] * py + back[1, 2]) * inverse
+            du_dx, dv_dx = (back[0, 0] - u * back[2, 0]) * inverse, (back[1, 0] - v * back[2, 0]) * inverse
+            du_dy, dv_dy = (back[0, 1] - u * back[2, 1]) * inverse, (back[1, 1] - v * back[2, 1]) * inverse
+            share = np.float32(0)
+            if hz > np.float32(1e-6):
+                share = _overlap(u, columns, abs(du_dx) + abs(du_dy)) * _overlap(v, rows, abs(dv_dx) + abs(dv_dy))
+            covered[y, x] = share
+            if share > 0:
+                r, g, b, a = _look(picture, u, v, du_dx, dv_dx, du_dy, dv_dy)
+                out[y, x, 0], out[y, x, 1], out[y, x, 2], out[y, x, 3] = r * share, g * share, b * share, a * share
+            else:
+                out[y, x, 0], out[y, x, 1], out[y, x, 2], out[y, x, 3] = share, share, share, share
 
 
 @inlined
-def _is_inside(picture: Any, back: Any, x: Any, y: Any) -> Any:
-    hz = back[2, 0] * x + back[2, 1] * y + back[2, 2]
-    if hz <= np.float32(1e-6):
-        return 0
-    u, v = (back[0, 0] * x + back[0, 1] * y + back[0, 2]) / hz, (back[1, 0] * x + back[1, 1] * y + back[1, 2]) / hz
-    slack = np.float32(1e-3)
-    return 1 if -slack <= u <= picture.shape[1] + slack and -slack <= v <= picture.shape[0] + slack else 0
+def _overlap(at: Any, size: Any, extent: Any) -> Any:
+    """The share of an interval ``extent`` wide around ``at`` that lies within 0 to ``size``."""
+    if at >= extent and at <= np.float32(size) - extent:
+        return np.float32(1)
+    inside = min(at, np.float32(size) - at) / max(extent, np.float32(1e-6)) + np.float32(0.5)
+    # Rounding must not make a rim of what fits exactly.
+    return np.float32(1) if inside > np.float32(0.998) else max(inside, np.float32(0))
 
 
 @compiled
-def colour_samples(
-    picture: Any, index: Any, steps: Any, near: Any, far: Any, a: Any, b: Any, buffer: Any, out: Any, covered: Any
-) -> Any:
-    """Colour every pixel of ``out`` by the inverse depths in ``buffer`` and the map ``(a, b)`` back to the picture.
+def colour_samples(picture: Any, index: Any, patches: Any, m: Any, buffer: Any, out: Any, covered: Any) -> Any:
+    """Colour every pixel of ``out`` by the inverse depths in ``buffer`` and the map ``m`` back to the picture.
 
     ``covered`` (h, w) float32 becomes the share of the pixel's samples that something covers; colours come multiplied
     by it.
     """
     height, width = covered.shape
-    share = np.float32(1.0 / (SAMPLES * SAMPLES))
-    step = np.float32(1.0 / SAMPLES)
+    rows, columns = index.shape
+    m00, m01, m02, m03 = m[0, 0], m[0, 1], m[0, 2], m[0, 3]
+    m10, m11, m12, m13 = m[1, 0], m[1, 1], m[1, 2], m[1, 3]
+    m20, m21, m22, m23 = m[2, 0], m[2, 1], m[2, 2], m[2, 3]
+    most = np.float32(_SHRUNK * _SHRUNK)
     for y in range(height):
         for x in range(width):
-            found, low, high, total = 0, np.float32(1e30), EMPTY, np.float32(0)
-            for i in range(SAMPLES):
-                for j in range(SAMPLES):
-                    w = buffer[y * SAMPLES + i, x * SAMPLES + j]
-                    if w != EMPTY:
-                        found += 1
-                        total += w
-                        low, high = min(low, w), max(high, w)
-            covered[y, x] = np.float32(found) * share
-            if found == 0:
-                out[y, x] = np.float32(0)
-                continue
-            px, py = np.float32(x + 0.5), np.float32(y + 0.5)
-            if found == SAMPLES * SAMPLES and _is_coherent(a, b, px, py, low, high):
-                cr, cg, cb, ca = _colour(picture, index, steps, near, far, a, b, px, py, total * share)
-                out[y, x, 0], out[y, x, 1], out[y, x, 2], out[y, x, 3] = cr, cg, cb, ca
-                continue
-            r, g, bl, al = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
-            for i in range(SAMPLES):
-                for j in range(SAMPLES):
-                    w = buffer[y * SAMPLES + i, x * SAMPLES + j]
-                    if w == EMPTY:
-                        continue
-                    sx, sy = np.float32(x) + np.float32(j + 0.5) * step, np.float32(y) + np.float32(i + 0.5) * step
-                    cr, cg, cb, ca = _colour(picture, index, steps, near, far, a, b, sx, sy, w)
-                    r, g, bl, al = r + cr, g + cg, bl + cb, al + ca
-            out[y, x, 0], out[y, x, 1], out[y, x, 2], out[y, x, 3] = r * share, g * share, bl * share, al * share
+            w0, w1 = buffer[2 * y, 2 * x], buffer[2 * y, 2 * x + 1]
+            w2, w3 = buffer[2 * y + 1, 2 * x], buffer[2 * y + 1, 2 * x + 1]
+            low, high = min(min(w0, w1), min(w2, w3)), max(max(w0, w1), max(w2, w3))
+            if low >= 0:
+                w = np.float32(0.25) * (w0 + w1 + w2 + w3)
+                px, py = np.float32(x) + np.float32(0.5), np.float32(y) + np.float32(0.5)
+                inverse = np.float32(1) / max(m20 * px + m21 * py + m22 + m23 * w, np.float32(1e-6))
+                u = (m00 * px + m01 * py + m02 + m03 * w) * inverse
+                v = (m10 * px + m11 * py + m12 + m13 * w) * inverse
+                spread = (abs(m03 - u * m23) + abs(m13 - v * m23)) * inverse * (high - low)
+                if spread < np.float32(_COHERENT):
+                    column, row = min(max(int(u), 0), columns - 1), min(max(int(v), 0), rows - 1)
+                    place = index[row, column]
+                    if place >= 0:
+                        is_near = w * inverse > patches[place, MIDDLE]
+                        r, g, b, a = _colour_side(picture, index, patches, u, v, place, is_near)
+                    else:
+                        du_dx, dv_dx = (m00 - u * m20) * inverse, (m10 - v * m20) * inverse
+                        du_dy, dv_dy = (m01 - u * m21) * inverse, (m11 - v * m21) * inverse
+                        if du_dx * du_dx + dv_dx * dv_dx <= most and du_dy * du_dy + dv_dy * dv_dy <= most:
+                            r, g, b, a = cubic(picture, u - np.float32(0.5), v - np.float32(0.5))
+                        else:
+                            r, g, b, a = _look(picture, u, v, du_dx, dv_dx, du_dy, dv_dy)
+                    covered[y, x] = np.float32(1)
+                    out[y, x, 0], out[y, x, 1], out[y, x, 2], out[y, x, 3] = r, g, b, a
+                    continue
+            if high >= 0:
+                covered[y, x] = _colour_apart(picture, index, patches, m, x, y, buffer, out)
+            else:
+                covered[y, x] = np.float32(0)
+                out[y, x, 0], out[y, x, 1] = np.float32(0), np.float32(0)
+                out[y, x, 2], out[y, x, 3] = np.float32(0), np.float32(0)
 
 
 @inlined
-def _is_coherent(a: Any, b: Any, x: Any, y: Any, low: Any, high: Any) -> Any:
-    """Whether all samples of a pixel lie beside each other in the picture too."""
-    hz = a[2, 0] * x + a[2, 1] * y + a[2, 2] + b[2] * high
-    if hz <= np.float32(1e-6):
-        return False
-    u = (a[0, 0] * x + a[0, 1] * y + a[0, 2] + b[0] * high) / hz
-    v = (a[1, 0] * x + a[1, 1] * y + a[1, 2] + b[1] * high) / hz
-    move = (abs(b[0] - u * b[2]) + abs(b[1] - v * b[2])) / hz * (high - low)
-    return move < np.float32(_COHERENT)
+def _colour_apart(picture: Any, index: Any, patches: Any, m: Any, x: Any, y: Any, buffer: Any, out: Any) -> Any:
+    """Colour a pixel whose samples see different things, or nothing; return the share that sees something."""
+    share, step = np.float32(1.0 / (SAMPLES * SAMPLES)), np.float32(1.0 / SAMPLES)
+    covered = np.float32(0)
+    r, g, b, a = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+    for i in range(SAMPLES):
+        for j in range(SAMPLES):
+            w = buffer[y * SAMPLES + i, x * SAMPLES + j]
+            if w == EMPTY:
+                continue
+            covered += share
+            px, py = np.float32(x) + np.float32(j + 0.5) * step, np.float32(y) + np.float32(i + 0.5) * step
+            cr, cg, cb, ca = _colour(picture, index, patches, m, px, py, w)
+            r, g, b, a = r + cr, g + cg, b + cb, a + ca
+    out[y, x, 0], out[y, x, 1], out[y, x, 2], out[y, x, 3] = r * share, g * share, b * share, a * share
+    return covered
 
 
 @inlined
-def _colour(picture: Any, index: Any, steps: Any, near: Any, far: Any, a: Any, b: Any, x: Any, y: Any, w: Any) -> Any:
+def _colour(picture: Any, index: Any, patches: Any, m: Any, x: Any, y: Any, w: Any) -> Any:
     """The colour that a point of the target's picture has at inverse depth ``w``."""
-    hx = a[0, 0] * x + a[0, 1] * y + a[0, 2] + b[0] * w
-    hy = a[1, 0] * x + a[1, 1] * y + a[1, 2] + b[1] * w
-    hz = max(a[2, 0] * x + a[2, 1] * y + a[2, 2] + b[2] * w, np.float32(1e-6))
-    inverse = np.float32(1) / hz
-    u, v = hx * inverse, hy * inverse
-    height, width = picture.shape[:2]
-    column, row = min(max(int(u), 0), width - 1), min(max(int(v), 0), height - 1)
-    place = index[row, column]
-    if place >= 0 and steps[place, 1] > 0:
-        return _colour_side(picture, index, steps, near, far, u, v, place, w * inverse > steps[place, 0])
-    du_dx, dv_dx = (a[0, 0] - u * a[2, 0]) * inverse, (a[1, 0] - v * a[2, 0]) * inverse
-    du_dy, dv_dy = (a[0, 1] - u * a[2, 1]) * inverse, (a[1, 1] - v * a[2, 1]) * inverse
+    inverse = np.float32(1) / max(m[2, 0] * x + m[2, 1] * y + m[2, 2] + m[2, 3] * w, np.float32(1e-6))
+    u = (m[0, 0] * x + m[0, 1] * y + m[0, 2] + m[0, 3] * w) * inverse
+    v = (m[1, 0] * x + m[1, 1] * y + m[1, 2] + m[1, 3] * w) * inverse
+    height, width = index.shape
+    place = index[min(max(int(v), 0), height - 1), min(max(int(u), 0), width - 1)]
+    if place >= 0:
+        return _colour_side(picture, index, patches, u, v, place, w * inverse > patches[place, MIDDLE])
+    du_dx, dv_dx = (m[0, 0] - u * m[2, 0]) * inverse, (m[1, 0] - v * m[2, 0]) * inverse
+    du_dy, dv_dy = (m[0, 1] - u * m[2, 1]) * inverse, (m[1, 1] - v * m[2, 1]) * inverse
     return _look(picture, u, v, du_dx, dv_dx, du_dy, dv_dy)
 
 
@@ -193,8 +201,6 @@ def _look(picture: Any, u: Any, v: Any, du_dx: Any, dv_dx: Any, du_dy: Any, dv_d
 def cubic(picture: Any, x: Any, y: Any) -> Any:
     """The picture at a point, in whole numbers at pixel centres; past its rim the outermost pixels go on."""
     height, width = picture.shape[:2]
-    x = min(max(x, np.float32(-2)), np.float32(width + 1))
-    y = min(max(y, np.float32(-2)), np.float32(height + 1))
     left, top = math.floor(x), math.floor(y)
     i, j = int(left), int(top)
     p0, p1, p2, p3 = _weights(x - np.float32(left))
@@ -250,38 +256,30 @@ def _weights(t: Any) -> Any:
 
 
 @inlined
-def _colour_side(
-    picture: Any, index: Any, steps: Any, near: Any, far: Any, u: Any, v: Any, place: Any, is_near: Any
-) -> Any:
-    """The picture beside a step, as if the other side were not there."""
+def _colour_side(picture: Any, index: Any, patches: Any, u: Any, v: Any, place: Any, is_near: Any) -> Any:
+    """The picture beside a step, as if the other side were not there, as far as the two have come apart."""
     height, width = picture.shape[:2]
     x, y = u - np.float32(0.5), v - np.float32(0.5)
     left, top = math.floor(x), math.floor(y)
     i, j = int(left), int(top)
     columns, rows = _weights(x - np.float32(left)), _weights(y - np.float32(top))
-    apart = steps[place, 1]
-    together = np.float32(1) - apart
+    own = patches[place, APART]
+    plain = np.float32(1) - own
+    first = NEAR if is_near else FAR
     r, g, b, a = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
     for k in range(4):
-        m = min(max(j - 1 + k, 0), height - 1)
+        row = min(max(j - 1 + k, 0), height - 1)
         for n in range(4):
-            s, o = rows[k] * columns[n], min(max(i - 1 + n, 0), width - 1)
-            at = index[m, o]
-            own = s * apart if at >= 0 else np.float32(0)
-            plain = s * together if at >= 0 else s
-            r += plain * picture[m, o, 0]
-            g += plain * picture[m, o, 1]
-            b += plain * picture[m, o, 2]
-            a += plain * picture[m, o, 3]
+            weight, column = rows[k] * columns[n], min(max(i - 1 + n, 0), width - 1)
+            at = index[row, column]
             if at >= 0:
-                if is_near:
-                    r += own * near[at, 0]
-                    g += own * near[at, 1]
-                    b += own * near[at, 2]
-                    a += own * near[at, 3]
-                else:
-                    r += own * far[at, 0]
-                    g += own * far[at, 1]
-                    b += own * far[at, 2]
-                    a += own * far[at, 3]
+                r += weight * (plain * picture[row, column, 0] + own * patches[at, first])
+                g += weight * (plain * picture[row, column, 1] + own * patches[at, first + 1])
+                b += weight * (plain * picture[row, column, 2] + own * patches[at, first + 2])
+                a += weight * (plain * picture[row, column, 3] + own * patches[at, first + 3])
+            else:
+                r += weight * picture[row, column, 0]
+                g += weight * picture[row, column, 1]
+                b += weight * picture[row, column, 2]
+                a += weight * picture[row, column, 3]
     return r, g, b, a

@@ -43,6 +43,10 @@ class Map(NamedTuple):
     a: Matrix
     b: Matrix
 
+    def single(self) -> npt.NDArray[np.float32]:
+        """(3, 4), ``b`` beside ``a``, as the kernels take it."""
+        return np.column_stack((self.a, self.b)).astype(np.float32)
+
     def parallax(self, width: int, height: int, nearest: float) -> float:
         """About the most, in pixels, that points between infinity and inverse depth ``nearest`` move apart."""
         most = 0.0
