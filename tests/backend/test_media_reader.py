@@ -7,11 +7,12 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from clips import make_clip, number_in, numbered
+
 from backend.contract import Footage
 from backend.media import FootageError, open_footage, probe
 from backend.media import movie as movie_module
 from backend.media.movie import Movie
-from clips import make_clip, number_in, numbered
 
 PLAIN = {"crf": "8", "preset": "ultrafast", "g": "12"}
 # Frames out of order in the file, a keyframe every second.
