@@ -26,7 +26,7 @@ BLENDER := .venvs/$(NEWEST)/bin/python
 WITH_BACKEND = RECAM_PYTHON="$$PWD/$(BACKEND)"
 PYTEST := -m pytest -c tests/pytest.ini
 
-.PHONY: help demo test test-all test-backend test-blender test-window checks bench zip schema setup clean
+.PHONY: help demo test test-all test-backend test-blender test-window checks bench zip schema setup setup-newest setup-backend clean
 
 help:
 	@echo 'make demo      re-shoot the sample clip in Blender; pictures and a .blend land in build/demo'
@@ -34,10 +34,11 @@ help:
 	@echo 'make test-all  the same with every Blender'
 	@echo 'make bench     measure speed and memory'
 	@echo 'make zip       build the extension in build/'
+	@echo 'make setup     make the environments that these need'
 	@echo 'make schema    write docs/job.schema.json anew'
 	@echo 'make clean     remove build/'
 
-demo: setup
+demo: setup-newest
 	$(WITH_BACKEND) $(BLENDER) -m samples.demo
 
 # All parts run, also after one has failed; the exit status tells.
@@ -68,19 +69,24 @@ test-blender-%:
 test-window:
 	if [ -d tests/window ]; then $(WITH_BACKEND) $(BACKEND) $(PYTEST) tests/window; fi
 
-bench: setup
+bench: setup-newest
 	$(BACKEND) -m benchmarks.reproject
 	$(WITH_BACKEND) $(BLENDER) -m benchmarks.sampling
 
-zip: setup
+zip: setup-newest
 	$(BLENDER) -m samples.extension
 
-schema: setup
+schema: setup-backend
 	$(BACKEND) -m backend schema > docs/job.schema.json
 
-setup:
-	@$(PYTHON) -m backend.environment make backend --also tools
+setup: setup-backend
 	@$(PYTHON) -m backend.environment make $(TESTED)
+
+setup-newest: setup-backend
+	@$(PYTHON) -m backend.environment make $(NEWEST)
+
+setup-backend:
+	@$(PYTHON) -m backend.environment make backend --also tools
 
 # The checkout as an importable package, whatever its folder is called: for mypy and import-linter.
 build/package/recam:
