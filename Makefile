@@ -77,7 +77,7 @@ zip: setup-newest
 	$(BLENDER) -m samples.extension
 
 schema: setup-backend
-	$(BACKEND) -m backend schema > docs/job.schema.json
+	$(BACKEND) -m backend schema > docs/job.schema.json.new && mv docs/job.schema.json.new docs/job.schema.json
 
 setup: setup-backend
 	@$(PYTHON) -m backend.environment make $(TESTED)
