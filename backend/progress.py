@@ -17,6 +17,32 @@ HEARTBEAT = 2.0
 """Seconds after which the last message is repeated, so that a long step is not taken for a dead worker."""
 
 
+class Throttle:
+    """What to tell of: the first and last step of each phase, and whatever comes an interval after the last telling."""
+
+    def __init__(self, interval: float) -> None:
+        self.told_at = float("-inf")
+        self._interval = interval
+        self._begun: set[str] = set()
+        self._ended: set[str] = set()
+
+    def begins(self, progress: Progress) -> bool:
+        """Whether its phase is new."""
+        return progress.phase not in self._begun
+
+    def is_due(self, progress: Progress) -> bool:
+        """Whether to tell of it; asked once for each."""
+        first = self.begins(progress)
+        last = progress.step >= progress.total > 0 and progress.phase not in self._ended
+        self._begun.add(progress.phase)
+        if last:
+            self._ended.add(progress.phase)
+        if not first and not last and time.monotonic() - self.told_at < self._interval:
+            return False
+        self.told_at = time.monotonic()
+        return True
+
+
 class Telling:
     """Passes progress on to ``tell``, thinned out, and repeats it while a step takes long. A context manager."""
 
@@ -24,14 +50,11 @@ class Telling:
         self, tell: Callable[[Progress], None], *, interval: float = INTERVAL, heartbeat: float = HEARTBEAT
     ) -> None:
         self._tell = tell
-        self._interval = interval
+        self._throttle = Throttle(interval)
         self._heartbeat = heartbeat
         self._lock = threading.Lock()
         self._latest = Progress(phase="starting", step=0, total=0)
-        self._told: Progress | None = None
-        self._told_at = float("-inf")
-        self._begun: set[str] = set()
-        self._ended: set[str] = set()
+        self._told: Progress | None = self._latest
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="recam heartbeat", daemon=True)
 
@@ -52,27 +75,19 @@ class Telling:
     def report(self, progress: Progress) -> None:
         """Tell of it, if it is time to."""
         with self._lock:
-            if progress.phase not in self._begun and self._told is not self._latest and self._begun:
+            if self._throttle.begins(progress) and self._told is not self._latest:
                 self._say(self._latest)  # the last of the phase before
             self._latest = progress
-            if self._is_due(progress):
+            if self._throttle.is_due(progress):
                 self._say(progress)
-
-    def _is_due(self, progress: Progress) -> bool:
-        first = progress.phase not in self._begun
-        last = progress.step >= progress.total > 0 and progress.phase not in self._ended
-        self._begun.add(progress.phase)
-        if last:
-            self._ended.add(progress.phase)
-        return first or last or time.monotonic() - self._told_at >= self._interval
 
     def _say(self, progress: Progress) -> None:
         self._told = progress
-        self._told_at = time.monotonic()
+        self._throttle.told_at = time.monotonic()
         self._tell(progress)
 
     def _beat(self) -> None:
         while not self._stopped.wait(self._heartbeat / 4):
             with self._lock:
-                if not self._stopped.is_set() and time.monotonic() - self._told_at >= self._heartbeat:
+                if not self._stopped.is_set() and time.monotonic() - self._throttle.told_at >= self._heartbeat:
                     self._say(self._latest)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import time
 from typing import TextIO
 
 from .contract import Progress
+from .progress import Throttle
 
 _REDRAW_SECONDS = 0.1
 _LINE_SECONDS = 10.0
@@ -19,18 +19,13 @@ class ProgressBar:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._interactive = stream.isatty()
-        self._shown_at = float("-inf")
-        self._phase = ""
+        self._throttle = Throttle(_REDRAW_SECONDS if self._interactive else _LINE_SECONDS)
         self._width = 0
 
     def show(self, progress: Progress) -> None:
         """Show where the work stands, if it is time to."""
-        now = time.monotonic()
-        wait = _REDRAW_SECONDS if self._interactive else _LINE_SECONDS
-        done = progress.step >= progress.total > 0
-        if progress.phase == self._phase and now - self._shown_at < wait and not done:
+        if not self._throttle.is_due(progress):
             return
-        self._phase, self._shown_at = progress.phase, now
         if self._interactive:
             self._redraw(_bar(progress))
         else:

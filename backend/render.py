@@ -24,6 +24,8 @@ from .media.reader import open_footage
 
 __all__ = ["Cancelled", "ContractError", "RenderError", "render"]
 
+_TELLING_SECONDS = 0.5  # from the first frame on, before the pace of the others tells anything
+
 
 class RenderError(Exception):
     """A job that could not be finished, in one sentence.
@@ -42,7 +44,7 @@ def render(job: Job, report: Callable[[Progress], None], cancelled: Callable[[],
 
     Args:
         job: what to make. Its output must not exist yet; its record may, as a claim on that output.
-        report: called from this thread, at least once a frame.
+        report: called from this thread and by the engine, at least once a frame.
         cancelled: asked at every step and in every wait, from any thread.
 
     Raises:
@@ -105,7 +107,7 @@ def _make_take(
         for frame in frames:
             encoder.put(frame)
             pace.count()
-            step("drawing", pace.done, pace.total)
+            gate.check()
     if pace.done != pace.total:
         raise RenderError(f"The engine made {pace.done} frames where {pace.total} were asked for.", "engine")
     take = encoder.finish(lambda written: step("writing", written, pace.total))
@@ -144,10 +146,12 @@ class _Pace:
             self._first = time.monotonic()
 
     def seconds_left(self) -> float | None:
-        if self.done < 2:
+        elapsed = time.monotonic() - self._first
+        if self.done == self.total:
+            return 0.0
+        if self.done < 2 or elapsed < _TELLING_SECONDS:
             return None
-        mean = (time.monotonic() - self._first) / (self.done - 1)
-        return round(mean * (self.total - self.done), 1)
+        return round(elapsed / (self.done - 1) * (self.total - self.done), 1)
 
 
 @contextlib.contextmanager

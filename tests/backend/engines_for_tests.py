@@ -35,7 +35,7 @@ class Copy:
             if index == shot.length - 1:
                 invented[:] = 255
             self.dawdle()
-            report("drawing", index, shot.length)
+            report("drawing", index + 1, shot.length)
             yield Frame(image, invented)
         self.warnings.append("This is a copy.")
 

@@ -147,9 +147,9 @@ def test_progress_goes_forward_and_ends_with_nothing_left(folder, engine):
 def test_time_left_is_told_from_the_pace(folder, engine):
     told = []
     engine("Slow")  # 0.05 s a frame
-    render(make_job(folder, 20), told.append, never)
-    middle = next(each for each in told if each.phase == "drawing" and each.step == 10)
-    assert 0.4 < middle.seconds_left < 1.5
+    render(make_job(folder, 30), told.append, never)
+    middle = next(each for each in told if each.phase == "drawing" and each.step == 20)
+    assert 0.4 < middle.seconds_left < 3
 
 
 # Refusals: nothing is written

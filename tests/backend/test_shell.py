@@ -1,0 +1,382 @@
+"""The shell's way in: exit codes, one clear line, and the same takes as Blender gets."""
+
+import io
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import engines_for_tests
+import jsonschema
+import numpy as np
+import pytest
+from clips import make_clip, number_in
+from jobs import STILL, make_job, still
+
+from backend import contract, request, shell
+from backend.cameras.formats import recam
+from backend.contract import ContractError, Progress
+from backend.progressbar import ProgressBar
+
+ENVIRONMENT = os.environ | {
+    "PYTHONPATH": os.pathsep.join([str(engines_for_tests.ROOT), str(Path(__file__).parent)]),
+    "PYTHONSAFEPATH": "1",
+}
+
+
+def command(*arguments, engine="Copy"):
+    code = (
+        f"import engines_for_tests as e, sys; e.install('{engine}'); from backend.shell import main; sys.exit(main())"
+    )
+    return [sys.executable, "-c", code, *map(str, arguments)]
+
+
+def run(*arguments, engine="Copy", **options):
+    return subprocess.run(
+        command(*arguments, engine=engine), capture_output=True, env=ENVIRONMENT, timeout=60, check=False, **options
+    )
+
+
+def last_line(done):
+    return done.stderr.decode().strip().splitlines()[-1]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    path = tmp_path / 'it\'s a "shot" é 日本'
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def clip(folder):
+    return make_clip(folder / "clip.mp4", 8)
+
+
+@pytest.fixture
+def trajectory(folder):
+    recam.write(folder / "still.json", still(8))
+    return folder / "still.json"
+
+
+def published(folder, frames=81, camera="cam05"):
+    """A camera that goes one centimetre forward a frame, in the published file's axes and centimetres."""
+    data = {
+        f"frame{index}": {camera: f"[1 0 0 0] [0 1 0 0] [0 0 1 0] [{3390 + index} 1380 240 1] "}
+        for index in range(frames)
+    }
+    path = folder / "camera_extrinsics.json"
+    path.write_text(json.dumps(data))
+    return path
+
+
+def options(*arguments):
+    return shell._parser().parse_args(["render", *map(str, arguments)])
+
+
+def job_of(*arguments, told=None):
+    return request.from_clip(options(*arguments), (told if told is not None else []).append)
+
+
+# A take from a shell
+
+
+def test_take_from_clip_and_trajectory(folder, clip, trajectory):
+    out = folder / "out é.mp4"
+    done = run("render", "--footage", clip, "--trajectory", trajectory, "--output", out)
+    assert (done.returncode, done.stdout.decode()) == (0, f"{out}\n"), done.stderr
+    with av.open(str(out)) as container:
+        assert [number_in(each.to_ndarray(format="rgb24")) for each in container.decode(video=0)] == list(range(8))
+    assert (folder / "out é.json").exists()
+    assert b"This is a copy." in done.stderr
+
+
+def test_take_from_job_and_again_from_its_record(folder):
+    job = make_job(folder, 4)
+    path = folder / "job.json"
+    path.write_text(json.dumps(job.to_json()))
+    assert run("render", path).returncode == 0
+    again = run("render", folder / "take_v001.json", "--output", "again.mkv", cwd=folder)
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.decode() == f"{folder / 'again.mkv'}\n"
+    assert contract.loads((folder / "again.json").read_bytes()).output.format == "ffv1"
+
+
+def test_real_engine_gives_the_footage_back_where_nothing_moves(folder, clip, trajectory):
+    out = folder / "out.mkv"
+    arguments = ["render", "--footage", clip, "--trajectory", trajectory, "--output", out, "--engine", "reproject"]
+    program = [sys.executable, "-m", "backend", *map(str, arguments)]
+    done = subprocess.run(program, capture_output=True, env=ENVIRONMENT, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    with av.open(str(out)) as take, av.open(str(clip)) as footage:
+        made = [each.to_ndarray(format="rgb24").astype(int) for each in take.decode(video=0)]
+        given = [each.to_ndarray(format="rgb24").astype(int) for each in footage.decode(video=0)]
+    assert len(made) == 8
+    assert np.abs(np.array(made) - np.array(given)).mean() < 2
+
+
+def test_module_runs_as_a_program(folder):
+    done = subprocess.run(
+        [sys.executable, "-m", "backend", "schema"], capture_output=True, env=ENVIRONMENT, timeout=20, check=False
+    )
+    schema = json.loads(done.stdout)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(make_job(folder, 2).to_json(), schema)
+
+
+# Jobs from options
+
+
+def test_own_format_with_as_many_poses_as_frames_is_used_as_it_is(clip, trajectory):
+    told = []
+    job = job_of("--footage", clip, "--trajectory", trajectory, "--output", "take.mp4", told=told)
+    assert job.target == still(8)
+    assert told == []
+    assert job.output == contract.Output(path=os.path.abspath("take.mp4"), width=64, height=48, rate=Fraction(24))
+    assert job.footage.frames == tuple(range(8))
+    assert (job.lens, job.source) == (None, None)
+
+
+def test_published_trajectory_is_stretched_over_the_clip_and_that_is_said(folder, clip):
+    told = []
+    job = job_of("--footage", clip, "--trajectory", published(folder), "--output", "take.mp4", told=told)
+    # 81 poses, 0.80 m in all, over 8 frames; forward is z in OpenCV's axes.
+    forward = [pose[2][3] for pose in job.target.poses]
+    np.testing.assert_allclose(forward, np.linspace(0, 0.80, 8), atol=1e-9)
+    assert told == ["the trajectory's 81 poses were stretched over the clip's 8 frames"]
+
+
+def test_published_trajectory_of_the_clips_length_is_not_stretched(folder, clip):
+    told = []
+    job = job_of("--footage", clip, "--trajectory", published(folder, 8), "--output", "take.mp4", told=told)
+    np.testing.assert_allclose([pose[2][3] for pose in job.target.poses], np.arange(8) / 100, atol=1e-9)
+    assert told == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "focal"),
+    [
+        ([], 64 * 24 / 23.76),
+        (["--lens", "50"], 64 * 50 / 36),
+        (["--lens", "50", "--sensor", "25"], 128),
+        (["--fov", "90"], 32),
+    ],
+)
+def test_lens_of_a_trajectory_without_one(folder, clip, arguments, focal):
+    job = job_of("--footage", clip, "--trajectory", published(folder, 8), "--output", "take.mp4", *arguments)
+    first = job.target.intrinsics[0]
+    assert (first.fx, first.fy, first.cx, first.cy) == pytest.approx((focal, focal, 32, 24))
+
+
+def test_lens_beside_a_trajectory_with_its_own_is_the_footages(clip, trajectory):
+    job = job_of("--footage", clip, "--trajectory", trajectory, "--output", "take.mp4", "--lens", "18")
+    assert job.lens == contract.Intrinsics(fx=32, fy=32, cx=32, cy=24)
+    assert job.target == still(8)
+
+
+def test_source_trajectory(folder, clip, trajectory):
+    job = job_of(
+        "--footage", clip, "--trajectory", trajectory, "--source", published(folder, 8), "--output", "take.mp4"
+    )
+    assert job.source.poses[7][2][3] == pytest.approx(0.07)
+    assert job.target.poses[7] == STILL
+
+
+def test_rate_resamples_the_clip(clip, trajectory):
+    def frames(rate):
+        job = job_of("--footage", clip, "--trajectory", trajectory, "--output", "take.mp4", "--rate", rate)
+        assert job.output.rate == Fraction(rate)
+        return job.footage.frames
+
+    assert frames("12") == (0, 2, 4, 6)
+    assert frames("48") == tuple(index // 2 for index in range(16))
+    assert frames("24000/1001") == (0, 1, 2, 3, 4, 5, 6)
+
+
+def test_size_and_format_and_mask(clip, trajectory):
+    base = ["--footage", clip, "--trajectory", trajectory]
+    job = job_of(*base, "--output", "x.mov", "--size", "128x96", "--mask")
+    assert (job.output.width, job.output.height, job.output.format, job.output.mask) == (128, 96, "prores4444", True)
+    assert job_of(*base, "--output", "pictures").output.format == "png"
+    assert job_of(*base, "--output", "pictures", "--format", "exr").output.format == "exr"
+
+
+def test_folder_of_pictures(folder, trajectory):
+    pictures = folder / "pictures"
+    pictures.mkdir()
+    for number in (10, 9, 8):
+        with av.open(str(pictures / f"{number}.png"), "w", format="image2", options={"update": "1"}) as container:
+            stream = container.add_stream("png", rate=1)
+            stream.width, stream.height, stream.pix_fmt = 64, 48, "rgb24"
+            container.mux(stream.encode(av.VideoFrame(64, 48, "rgb24")))
+    (pictures / "notes.txt").write_text("not a picture")
+    base = ["--footage", pictures, "--trajectory", trajectory, "--output", "take.mp4"]
+    job = job_of(*base, "--rate", "25")
+    assert [os.path.basename(each) for each in job.footage.files] == ["8.png", "9.png", "10.png"]
+    assert (job.footage.kind, job.footage.frames, job.output.rate) == ("images", (0, 1, 2), 25)
+    with pytest.raises(ContractError, match="--rate: found nothing"):
+        job_of(*base)
+
+
+def test_depth_files(folder, clip, trajectory):
+    maps = folder / "depth"
+    maps.mkdir()
+    for index in range(8):
+        np.save(maps / f"{index}.npy", np.full((48, 64), 3, np.float32))
+    base = ["--footage", clip, "--trajectory", trajectory, "--output", "take.mp4"]
+    depth = job_of(*base, "--depth", maps, "--depth-scale", "2").settings.depth
+    assert (depth.kind, depth.scale, len(depth.files)) == ("file", 2.0, 8)
+    assert depth.files[7] == str(maps / "7.npy")
+    with pytest.raises(ContractError, match="--depth: found no file"):
+        job_of(*base, "--depth", folder / "nowhere")
+
+
+# What is refused: exit code 2 and one line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ([], "--footage: found nothing, expected all of"),
+        (["gone.json"], "job: found 'gone.json' (No such file or directory), expected a file that can be read"),
+        (["text.json"], "job: found text that is not JSON"),
+        (["empty.json"], "footage: found nothing, expected the clip to re-shoot"),
+        (["empty.json", "--footage", "clip.mp4"], "--footage: found beside a job file, expected one or the other"),
+        (["--footage", "gone.mp4", "--trajectory", "still.json", "--output", "o.mp4"], "--footage: found "),
+        (["--footage", "text.json", "--trajectory", "still.json", "--output", "o.mp4"], "--footage: found "),
+        (["--footage", "clip.mp4", "--trajectory", "gone.json", "--output", "o.mp4"], "trajectory: found "),
+        (["--footage", "clip.mp4", "--trajectory", "empty.json", "--output", "o.mp4"], "trajectory: found no frames"),
+        (["--footage", "clip.mp4", "--trajectory", "still.json", "--output", "o.avi"], "--output: found o.avi"),
+        (
+            ["--footage", "clip.mp4", "--trajectory", "still.json", "--output", "no/o.mp4"],
+            "output.path: found no folder",
+        ),
+        (["--footage", "clip.mp4", "--trajectory", "still.json", "--output", "clip.mp4"], "output.path: found "),
+        (
+            ["--footage", "clip.mp4", "--trajectory", "still.json", "--output", "o.mp4", "--fov", "180"],
+            "--fov: found 180",
+        ),
+        (
+            ["--footage", "clip.mp4", "--trajectory", "still.json", "--output", "o.mp4", "--size", "64"],
+            "--size: found 64",
+        ),
+        (
+            ["--footage", "clip.mp4", "--trajectory", "still.json", "--output", "o.mp4", "--rate", "0"],
+            "--rate: found 0",
+        ),
+        (
+            ["--footage", "clip.mp4", "--trajectory", "still.json", "--output", "o.mp4", "--frames", "9"],
+            "--frames: found 9",
+        ),
+        (
+            ["--footage", "clip.mp4", "--trajectory", "still.json", "--output", "o.mp4", "--camera", "x"],
+            "--camera: found x",
+        ),
+        (["--engine", "magic"], "argument --engine: invalid choice"),
+        (
+            ["--seed", "-1", "--footage", "clip.mp4", "--trajectory", "still.json", "--output", "o.mp4"],
+            "seed: found -1",
+        ),
+    ],
+)
+def test_bad_input(folder, clip, trajectory, monkeypatch, capsys, arguments, line):
+    monkeypatch.chdir(folder)
+    (folder / "text.json").write_text("not JSON")
+    (folder / "empty.json").write_text("{}")
+    before = sorted(os.listdir(folder))
+    try:
+        code = shell.main(["render", *arguments])
+    except SystemExit as end:
+        code = end.code
+    said = capsys.readouterr()
+    assert (code, said.out) == (2, "")
+    assert said.err.startswith(f"recam: {line}")
+    assert said.err.count("\n") == 1
+    assert sorted(os.listdir(folder)) == before
+
+
+def test_no_command(capsys):
+    with pytest.raises(SystemExit) as end:
+        shell.main([])
+    assert end.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+# What fails and what is interrupted
+
+
+def test_failure_is_one_line_and_exit_code_1(folder, clip, trajectory):
+    arguments = ["render", "--footage", clip, "--trajectory", trajectory, "--output", folder / "o.mp4"]
+    done = run(*arguments, engine="Broken")
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert last_line(done) == "recam: The engine failed: ZeroDivisionError: the answer is nowhere."
+    assert b"Traceback" not in done.stderr
+    assert b"in dawdle" in run(*arguments, "--debug", engine="Broken").stderr
+    assert sorted(os.listdir(folder)) == ["clip.mp4", "still.json"]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupt_leaves_nothing(folder, number, code):
+    path = folder / "job.json"
+    path.write_text(json.dumps(make_job(folder, 8, repeat=50, mask=True).to_json()))
+    child = subprocess.Popen(
+        command("render", path, engine="Slow"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT
+    )
+    while not child.stderr.readline().startswith(b"drawing"):
+        pass
+    time.sleep(0.2)
+    child.send_signal(number)
+    out, err = child.communicate(timeout=5)
+    assert (child.returncode, out) == (code, b"")
+    assert err.decode().strip().splitlines()[-1] == "recam: interrupted; nothing was left behind"
+    assert b"Traceback" not in err
+    assert sorted(os.listdir(folder)) == ["clip.mp4", "job.json"]
+
+
+# The bar
+
+
+def test_bar_on_a_terminal_is_one_line_that_goes_away(folder):
+    path = folder / "job.json"
+    path.write_text(json.dumps(make_job(folder, 8, repeat=4).to_json()))
+    ours, theirs = pty.openpty()
+    child = subprocess.Popen(
+        command("render", path, engine="Slow"), stdout=subprocess.PIPE, stderr=theirs, env=ENVIRONMENT
+    )
+    os.close(theirs)
+    text = b""
+    while select.select([ours], [], [], 20)[0]:
+        try:
+            text += os.read(ours, 4096)
+        except OSError:  # the terminal's other end was closed
+            break
+    os.close(ours)
+    assert child.wait(5) == 0
+    child.stdout.close()
+    shown = text.decode().split("\r")
+    assert any("drawing" in each and "#" in each and "left" in each for each in shown)
+    bar, _, said = text.decode().partition("recam: ")
+    assert "\n" not in bar
+    assert bar.rsplit("\r", 2)[1].strip() == ""
+    assert "This is a copy." in said
+
+
+class Lines(io.StringIO):
+    def isatty(self):
+        return False
+
+
+def test_bar_without_a_terminal_is_seldom_a_line():
+    stream = Lines()
+    bar = ProgressBar(stream)
+    for step in range(1001):
+        bar.show(Progress(phase="drawing", step=step, total=1000, seconds_left=3600 + 120 - step))
+    bar.clear()
+    assert stream.getvalue().splitlines() == ["drawing 0/1000, 1:02:00 left", "drawing 1000/1000, 45:20 left"]
