@@ -42,11 +42,12 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class Take:
-    """One finished take."""
+    """One finished take: where it lies, what it is, and the strip that shows it where it was put into the sequencer."""
 
     path: str
+    job: Job
     result: Result
-    strip: str
+    strip: str = ""
     skipped: bool = False
 
 
@@ -95,7 +96,7 @@ def reshoot(
                 take = yield from _make(request, shot, worker, folder)
             notes += [*shot.notes, *take.result.warnings]
             if insert and not take.skipped:
-                strip, remarks = _insert(request, shot, take)
+                strip, remarks = _insert(request, take)
                 take = dataclasses.replace(take, strip=strip)
                 notes += remarks
             made.append(take)
@@ -309,7 +310,7 @@ def _make(request: Request, shot: Shot, worker: client.Worker, folder: str) -> G
     except BaseException:
         takes.release(claim)
         raise
-    return Take(result.path, result, strip="")
+    return Take(result.path, job, result)
 
 
 def _with_depth(shot: Shot, folder: str) -> Generator[Step, None, Job]:
@@ -349,19 +350,19 @@ def _existing(request: Request, shot: Shot) -> Take | None:
     found = takes.existing_take(_folder(request), _stem(shot), shot.job.digest())
     if found is None:
         return None
-    return Take(found.path, Result.from_json(found.record["result"]), strip="", skipped=True)
+    result = Result.from_json(found.record["result"])
+    return Take(found.path, Job.from_json(found.record["job"]), result, skipped=True)
 
 
-def _insert(request: Request, shot: Shot, take: Take) -> tuple[str, list[str]]:
-    job = dataclasses.replace(shot.job, output=dataclasses.replace(shot.job.output, path=take.path))
+def _insert(request: Request, take: Take) -> tuple[str, list[str]]:
     strip, remarks = sequencer.insert_take(
         request.scene,
         request.strip,
         take.path,
         name=os.path.splitext(os.path.basename(take.path))[0],
-        start=shot.job.origin.frame_start,
-        length=len(shot.job),
-        metadata={"job": json.dumps(job.to_json()), "result": json.dumps(take.result.to_json())},
+        start=take.job.origin.frame_start,
+        length=len(take.job),
+        metadata={"job": json.dumps(take.job.to_json()), "result": json.dumps(take.result.to_json())},
     )
     return strip.name, remarks
 
