@@ -46,7 +46,8 @@ _LONG_JUMP = 100
 class Clip:
     """What a movie file holds, as it is displayed: after the rotation that phones write beside the pictures.
 
-    ``color`` is the YUV matrix it is read with (``rgb``: none), ``tagged`` whether the file itself says so.
+    ``color`` is the YUV matrix it is read with (``rgb``: none), ``tagged`` whether the file itself says so;
+    ``whole_chroma`` whether each pixel has a colour of its own.
     """
 
     width: int
@@ -58,6 +59,7 @@ class Clip:
     color: str
     tagged: bool
     full_range: bool
+    whole_chroma: bool
     rotation: int
 
 
@@ -280,6 +282,7 @@ class Movie:
             color=matrix,
             tagged=frame.format.is_rgb or frame.colorspace in _MATRICES,
             full_range=frame.format.is_rgb or frame.color_range == ColorRange.JPEG or "yuvj" in frame.format.name,
+            whole_chroma=all((each.width, each.height) == (frame.width, frame.height) for each in components),
             rotation=rotation,
         )
 

@@ -33,6 +33,7 @@ def probe(path: str | os.PathLike[str]) -> Clip:
         color="rgb",
         tagged=True,
         full_range=True,
+        whole_chroma=True,
         rotation=0,
     )
 
@@ -52,6 +53,7 @@ class FootageReader:
         width, height: pixels, as displayed.
         bit_depth: 8 or 16, that of the arrays.
         has_alpha: whether they have a fourth channel.
+        whole_chroma: whether each pixel has a colour of its own (RGB, 4:4:4), or shares it with others (4:2:0 ...).
     """
 
     def __init__(self, footage: Footage) -> None:
@@ -64,9 +66,11 @@ class FootageReader:
             self._movie = _movie_as_displayed(footage)
             clip = self._movie.clip
             self.bit_depth, self.has_alpha = 16 if clip.bit_depth > 8 else 8, clip.has_alpha
+            self.whole_chroma = clip.whole_chroma
         else:
             first = self._read_first()
             self.bit_depth, self.has_alpha = 8 * first.dtype.itemsize, first.shape[2] == 4
+            self.whole_chroma = True
 
     def __len__(self) -> int:
         """How many timeline frames there are."""

@@ -16,18 +16,20 @@ from .movie import Picture
 from .parts import Part, told
 
 
-def open_take(output: Output, *, has_alpha: bool = False, bit_depth: int = 8) -> TakeWriter:
+def open_take(output: Output, *, has_alpha: bool = False, bit_depth: int = 8, whole_chroma: bool = False) -> TakeWriter:
     """Start writing a take.
 
     Args:
         output: where to, how large, how fast, in which format, and whether with a mask.
         has_alpha: whether the frames will have a fourth channel; ``h264`` drops it.
         bit_depth: 8 or 16, that of the frames; ``ffv1`` and ``png`` store as many, ``prores4444`` 10, ``exr`` halves.
+        whole_chroma: whether the footage has a colour for each pixel (see FootageReader): ``h264`` then keeps one too,
+            as 4:4:4, which Blender plays and some players do not. Else it is 4:2:0, unless a side is odd.
 
     Raises:
         WriteError: the name is taken, too long, or nothing can be written there.
     """
-    return TakeWriter(output, has_alpha=has_alpha, bit_depth=bit_depth)
+    return TakeWriter(output, has_alpha=has_alpha, bit_depth=bit_depth, whole_chroma=whole_chroma)
 
 
 def mask_path(output: Output) -> Path:
@@ -47,14 +49,14 @@ class TakeWriter:
         mask_path: its mask, or None.
     """
 
-    def __init__(self, output: Output, *, has_alpha: bool, bit_depth: int) -> None:
+    def __init__(self, output: Output, *, has_alpha: bool, bit_depth: int, whole_chroma: bool) -> None:
         self._output = output
         self.path = Path(output.path)
         self.mask_path = mask_path(output) if output.mask else None
         self._outlets: list[_Outlet] = []
         try:
-            self._take = self._open(self.path, has_alpha=has_alpha, bit_depth=bit_depth)
-            self._mask = self._open(self.mask_path, has_alpha=False, bit_depth=8) if self.mask_path else None
+            self._take = self._open(self.path, has_alpha=has_alpha, bit_depth=bit_depth, whole_chroma=whole_chroma)
+            self._mask = self._open(self.mask_path) if self.mask_path else None
         except BaseException:
             self._abandon()
             raise
@@ -85,8 +87,8 @@ class TakeWriter:
         finally:
             self._abandon()
 
-    def _open(self, path: Path, *, has_alpha: bool, bit_depth: int) -> _Outlet:
-        outlet = _Outlet(self._output, path, has_alpha=has_alpha, bit_depth=bit_depth)
+    def _open(self, path: Path, *, has_alpha: bool = False, bit_depth: int = 8, whole_chroma: bool = False) -> _Outlet:
+        outlet = _Outlet(self._output, path, has_alpha=has_alpha, bit_depth=bit_depth, whole_chroma=whole_chroma)
         self._outlets.append(outlet)
         return outlet
 
@@ -120,7 +122,7 @@ class TakeWriter:
 class _Outlet:
     """One of the files or folders of a take."""
 
-    def __init__(self, output: Output, path: Path, *, has_alpha: bool, bit_depth: int) -> None:
+    def __init__(self, output: Output, path: Path, *, has_alpha: bool, bit_depth: int, whole_chroma: bool) -> None:
         self.count = 0
         self.has_alpha = has_alpha and output.format != "h264"
         self._path = path
@@ -128,7 +130,13 @@ class _Outlet:
         self.part = Part(path, folder=not FORMATS[output.format])
         try:
             with told(path):
-                self._encoder = encoders.create(output, self.part.path, has_alpha=self.has_alpha, bit_depth=bit_depth)
+                self._encoder = encoders.create(
+                    output,
+                    self.part.path,
+                    has_alpha=self.has_alpha,
+                    bit_depth=bit_depth,
+                    whole_chroma=whole_chroma,
+                )
         except BaseException:
             self.part.discard()
             raise
