@@ -1,10 +1,36 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What Blender is told of when the add-on is switched on and off."""
 
+from __future__ import annotations
+
+import atexit
+
+import bpy
+
+from . import command, operators, panel, preferences, properties, runtime
+
+_CLASSES = (*properties.CLASSES, *preferences.CLASSES, *operators.CLASSES, *panel.CLASSES)
+_commands: list[object] = []
+
 
 def register() -> None:
-    """Make ReCam's operators, panels and properties known to Blender."""
+    """Make ReCam's operators, panels, properties and commands known to Blender."""
+    for each in _CLASSES:
+        bpy.utils.register_class(each)
+    bpy.types.Scene.recam = bpy.props.PointerProperty(type=properties.RECAM_PG_settings)
+    _commands.append(bpy.utils.register_cli_command("recam", command.main))
+    # Blender disables add-ons when it quits, but the bpy module does not.
+    atexit.register(runtime.stop_worker)
 
 
 def unregister() -> None:
-    """Take them back, last first."""
+    """Take them back, last first, and end the worker."""
+    atexit.unregister(runtime.stop_worker)
+    if runtime.running is not None:
+        runtime.running.cancel_asked = True
+    runtime.stop_worker()
+    while _commands:
+        bpy.utils.unregister_cli_command(_commands.pop())
+    del bpy.types.Scene.recam
+    for each in reversed(_CLASSES):
+        bpy.utils.unregister_class(each)

@@ -387,7 +387,8 @@ def _export(request: Request, path: str) -> Generator[Step, None, list[str]]:
         for number, shot in enumerate(shots, 1):
             job = yield from _with_depth(shot, folder)
             place = path if len(shots) == 1 else f"{base}_{number:02d}.json"
-            output = f"{os.path.splitext(place)[0]}{contract.FORMATS[request.format] or '_take'}"
+            # Not the job's own name: a take's record has the name of the take.
+            output = f"{os.path.splitext(place)[0]}_take{contract.FORMATS[request.format]}"
             job = dataclasses.replace(job, output=dataclasses.replace(job.output, path=output))
             with open(place, "x", encoding="utf-8") as file:
                 json.dump(job.to_json(), file, ensure_ascii=False, indent=1)

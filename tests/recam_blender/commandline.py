@@ -1,0 +1,15 @@
+"""`blender --command recam …`, as a program: the bpy module in a process of its own, with the add-on switched on.
+
+python commandline.py ARGUMENTS    BLENDER_USER_RESOURCES says where the add-on is installed
+"""
+
+import sys
+
+import addon_utils
+import bpy  # noqa: F401  (first of all: it makes addon_utils work)
+
+addon_utils.enable("bl_ext.user_default.recam_blender")
+
+from bl_ext.user_default.recam_blender.recam_blender import command  # noqa: E402
+
+sys.exit(command.main(sys.argv[1:]))
