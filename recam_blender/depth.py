@@ -255,6 +255,7 @@ def _read(path: str, width: int, height: int) -> npt.NDArray[np.float32]:
 @contextmanager
 def _prepared_copy(scene: bpy.types.Scene, shot: _Shot, method: str) -> Iterator[bpy.types.Scene]:
     """A copy of the scene that renders depth and nothing else, for as long as it is needed."""
+    # Blender 4.2 leaves the members of the scene's own collection one user too many; opening the file again counts anew.
     had_result = any(image.type == "RENDER_RESULT" for image in bpy.data.images)
     copy = scene.copy()
     rubbish: list[bpy.types.ID] = [copy]
