@@ -70,10 +70,10 @@ class DepthMaps:
                 f"the depth in {path!r} goes down to {float(stored.min()):g}, behind the camera: "
                 "give distances along the view in positive numbers."
             )
-        nothing = stored >= _NOTHING
+        wide = stored.astype(np.float64)
         with np.errstate(over="ignore"):
-            metres = (stored.astype(np.float64) * self._depth.scale).astype(np.float32)
-        metres[nothing] = np.inf
+            metres = (wide * self._depth.scale).astype(np.float32)
+        metres[wide >= _NOTHING] = np.inf
         if not (metres > 0).any():
             raise FootageError(f"the depth in {path!r} is 0 everywhere: was the right pass saved?")
         return np.ascontiguousarray(metres)

@@ -46,6 +46,8 @@ def read_picture(path: str) -> Picture:
 def read_channels(path: str) -> dict[str, npt.NDArray[Any]]:
     """The channels of an OpenEXR file by name, each (height, width) float16, float32 or uint32.
 
+    Those of a second part and on have the part's name before theirs.
+
     Raises:
         FootageError: as :func:`read_picture`.
     """
@@ -54,7 +56,12 @@ def read_channels(path: str) -> dict[str, npt.NDArray[Any]]:
     read_bytes(path, 4)  # tells what is wrong better than OpenEXR does
     try:
         with OpenEXR.File(path, separate_channels=True) as file:
-            return {name: channel.pixels for name, channel in file.channels().items()}
+            parts = range(len(file.parts))
+            return {
+                f"{file.parts[part].name()}.{name}" if part else name: channel.pixels
+                for part in reversed(parts)
+                for name, channel in file.channels(part).items()
+            }
     except Exception as error:  # OpenEXR raises whatever its C++ side threw
         raise FootageError(f"{path!r} cannot be read as OpenEXR ({error}): is it damaged or cut off?") from error
 
@@ -110,19 +117,29 @@ def _decoded(path: str) -> Any:
 def _exr_rgba(path: str) -> npt.NDArray[np.float32]:
     """Straight RGB(A) of an OpenEXR file, whose colours are stored multiplied by alpha."""
     channels = read_channels(path)
-    named = {name.rpartition(".")[2].upper(): name for name in reversed(channels)}
-    wanted = ["R", "G", "B"] if "R" in named else ["Y", "Y", "Y"]
-    if not set(wanted) <= set(named):
+    layer, colours = _colour_layer(channels)
+    names = [layer + colour for colour in colours]
+    if not set(names) <= set(channels):
         raise FootageError(f"{path!r} holds no colour, only {', '.join(channels)}: choose a file with R, G and B.")
-    if "A" in named:
-        wanted.append("A")
-    planes = [channels[named[name]].astype(np.float32) for name in wanted]
+    if f"{layer}A" in channels:
+        names.append(f"{layer}A")
+    planes = [channels[name].astype(np.float32) for name in names]
     if any(plane.shape != planes[0].shape for plane in planes):
         raise FootageError(f"{path!r} stores channels of different sizes: save it without chroma subsampling.")
     rgba = np.stack(planes, axis=-1)
     if rgba.shape[2] == 4:
         rgba[..., :3] /= np.where(rgba[..., 3:] > 0, rgba[..., 3:], 1)
     return rgba
+
+
+def _colour_layer(channels: dict[str, Any]) -> tuple[str, str]:
+    """The layer to look at ("" or "Name."), and the names of red, green and blue in it."""
+    for colours in ("RGB", "YYY"):
+        layers = [name[:-1] for name in channels if name.rpartition(".")[2] == colours[0]]
+        if layers:
+            # The nameless layer is the picture; where all have names, Blender's is called Combined.
+            return min(layers, key=lambda layer: (layer != "", "Combined" not in layer)), colours
+    return "", "RGB"
 
 
 def _from_float(values: npt.NDArray[np.float32]) -> Picture:

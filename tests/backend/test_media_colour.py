@@ -191,6 +191,22 @@ def test_exr_colour_is_divided_by_its_alpha(tmp_path):
     assert found[0, 0].tolist() == [32768] * 4
 
 
+def test_exr_with_many_layers_shows_the_combined_one(tmp_path):
+    layers = {"ViewLayer.Ambient": 0.2, "ViewLayer.Combined": 0.5, "ViewLayer.Mist": 0.8}
+    channels = {
+        f"{layer}.{name}": np.full((2, 2), value, np.float32) for layer, value in layers.items() for name in "RGB"
+    }
+    write_exr(tmp_path / "a.exr", **channels, **{"ViewLayer.Depth.Z": np.ones((2, 2), np.float32)})
+    assert picture_of(tmp_path / "a.exr", width=2, height=2)[0, 0].tolist() == [32768] * 3
+    write_exr(tmp_path / "b.exr", **channels, **{name: np.full((2, 2), 1, np.float32) for name in "RGB"})
+    assert picture_of(tmp_path / "b.exr", width=2, height=2)[0, 0].tolist() == [65535] * 3
+    write_exr(tmp_path / "c.exr", Z=np.ones((2, 2), np.float32))
+    with pytest.raises(FootageError, match="no colour"):
+        picture_of(tmp_path / "c.exr", width=2, height=2)
+    write_exr(tmp_path / "d.exr", Y=np.full((2, 2), 0.5, np.float32))
+    assert picture_of(tmp_path / "d.exr", width=2, height=2)[0, 0].tolist() == [32768] * 3
+
+
 def test_a_sequence_keeps_to_the_layout_of_its_first_picture(tmp_path):
     opaque = np.dstack([patches(), np.full((16, 128), 255, np.uint8)])
     clear = opaque.copy()
