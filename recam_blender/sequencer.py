@@ -215,7 +215,7 @@ def _highest(owner: Any, start: int, stop: int) -> int:
 
 def _channels(owner: Any, above: int, start: int, stop: int, sound: Any | None) -> tuple[int, int | None]:
     """For the take, and for its sound: right under it where there is room for both."""
-    if sound is not None:
+    if sound is not None and bpy.app.build_options.audaspace:
         first, end = compat.span(sound)
         channel = free_channel(owner, above, min(start, first), max(stop, end), count=2)
         if channel is not None:

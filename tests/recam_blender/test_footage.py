@@ -18,7 +18,7 @@ def clips(backend_python: str, tmp_path_factory: pytest.TempPathFactory) -> dict
     pictures = [timeline.numbered(index) for index in range(COUNT)]
     movies = {
         rate: timeline.write_movie(backend_python, folder / f"it's {rate.replace('/', '-')}.mkv", pictures, rate)
-        for rate in ("24", "30", "16")
+        for rate in ("24", "30", "16", "30000/1001")
     }
     return movies | {"folder": folder}
 
@@ -151,9 +151,7 @@ def test_what_lies_around_a_strip_does_not_matter(
     assert list(found.footage.frames) == truth
 
 
-def test_scaled_to_fit_is_read_at_its_own_size(
-    recam: Any, clips: dict[str, Path], tmp_path: Path
-) -> None:
+def test_scaled_to_fit_is_read_at_its_own_size(recam: Any, clips: dict[str, Path], tmp_path: Path) -> None:
     scene = timeline.new_scene(width=192, height=64)
     strip = timeline.strips(scene).new_movie("fit", str(clips["24"]), 1, 1, fit_method="FIT")
     found = recam("footage").read_footage_now(scene, strip, folder=str(tmp_path))
@@ -226,17 +224,41 @@ def test_a_keyframed_speed(recam: Any, scene: bpy.types.Scene, clips: dict[str, 
     assert found.footage.frames[0] == 30
 
 
-@pytest.mark.skipif(bpy.app.version < (5, 2, 0), reason="retiming_keys.add crashes the wheels of 4.2 and 5.0")
-def test_retiming(recam: Any, scene: bpy.types.Scene, clips: dict[str, Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", ["faster", "freeze"])
+def test_retiming(recam: Any, clips: dict[str, Path], tmp_path: Path, way: str) -> None:
+    scene = timeline.in_window(timeline.new_scene())
     strip = movie(scene, clips["24"])
-    strip.retiming_keys.add(timeline_frame=20)
-    last = strip.retiming_keys.add(timeline_frame=50)
-    last.timeline_frame = 30
+    scene.sequence_editor.active_strip, strip.select = strip, True
+    scene.frame_set(20)
+    with timeline.sequencer_area():
+        # Not strip.retiming_keys.add, which crashes 4.2 to 5.0.
+        bpy.ops.sequencer.retiming_key_add(timeline_frame=20)
+        if way == "faster":
+            strip.retiming_keys[-1].timeline_frame = 30
+        else:
+            bpy.ops.sequencer.retiming_freeze_frame_add(duration=6)
     truth = timeline.numbers(scene, *span(strip))
-    assert truth != list(range(len(truth)))
+    assert truth[9:16] == ([9, 10, 13, 16, 19, 22, 25] if way == "faster" else [9, *[10] * 6])
     found = recam("footage").read_footage_now(scene, strip, folder=str(tmp_path))
     assert list(found.footage.frames) == truth
     assert "retimed" in found.notes[0]
+
+
+@pytest.mark.parametrize(("rate", "length"), [("30", 32), ("16", 60), ("30000/1001", 32)])
+def test_a_playback_rate_adjusted_to_the_scene(
+    recam: Any, clips: dict[str, Path], tmp_path: Path, rate: str, length: int
+) -> None:
+    """Only an operator sets it, which crashes without a window from 5.0: these strips come from 4.5."""
+    scene = timeline.append_scene("strips.blend")
+    strip = timeline.strips(scene)[rate.replace("/", "-")]
+    strip.filepath = str(clips[rate])
+    for each in timeline.strips(scene):
+        each.mute = each != strip
+    truth = timeline.numbers(scene, *span(strip))
+    assert len(truth) == length
+    found = recam("footage").read_footage_now(scene, strip, folder=str(tmp_path))
+    assert list(found.footage.frames) == truth
+    assert truth != list(range(length))
 
 
 # Through an intermediate

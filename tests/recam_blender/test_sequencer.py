@@ -310,6 +310,18 @@ def test_a_sound_that_cannot_be_read_is_said(
     assert "no sound" in notes[0]
 
 
+@pytest.mark.skipif(bpy.app.build_options.audaspace, reason="this Blender was built with audio")
+def test_a_blender_without_audio_says_so(recam: Any, clip: Path, tone: Path) -> None:
+    scene = timeline.append_scene("strips.blend")
+    sound = timeline.strips(scene)["sound"]
+    sound.sound.filepath = str(tone)
+    source = movie(scene, clip, "footage", channel=5)
+    recam("compat").set_span(source, *span(recam, sound))
+    take, notes = insert(recam, scene, source, clip)
+    assert take.channel == 6
+    assert notes == ["The take has no sound, as this Blender was built without audio."]
+
+
 def test_a_take_says_that_it_has_no_sound(recam: Any, scene: bpy.types.Scene, source: Any, clip: Path) -> None:
     _, notes = insert(recam, scene, source, clip)
     assert notes == ["The take has no sound, as no sound strip belongs to 'footage'."]

@@ -1,10 +1,12 @@
 """What Blender shows, rendered by Blender: the truth for the tests of footage and takes. Not through the add-on."""
 
+import contextlib
 import json
 import shutil
 import subprocess
 import tempfile
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
@@ -116,6 +118,32 @@ def new_images(
     for path in paths[1:]:
         strip.elements.append(path.name)
     return strip
+
+
+def append_scene(file: str) -> bpy.types.Scene:
+    """The scene of a .blend in tests/data, with a sequencer."""
+    with bpy.data.libraries.load(str(ROOT / "tests" / "data" / file)) as (_, wanted):
+        wanted.scenes = ["Edit"]
+    return wanted.scenes[0]
+
+
+def in_window(scene: bpy.types.Scene) -> bpy.types.Scene:
+    bpy.context.window.scene = scene
+    if hasattr(bpy.context.workspace, "sequencer_scene"):
+        bpy.context.workspace.sequencer_scene = scene
+    return scene
+
+
+@contextlib.contextmanager
+def sequencer_area() -> Iterator[None]:
+    """Where the sequencer's operators believe themselves to be clicked, though there is no window to see."""
+    window = bpy.context.window
+    area = window.screen.areas[0]
+    before, area.type = area.type, "SEQUENCE_EDITOR"
+    region = next(each for each in area.regions if each.type == "WINDOW")
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        yield
+    area.type = before
 
 
 def in_backend(python: str, source: str, *arguments: str | Path) -> str:
