@@ -23,7 +23,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TextIO
 
 from . import __version__
 from .contract import ENGINES, ContractError, Job, Progress
@@ -340,8 +340,8 @@ def _take_over(log: str | None) -> tuple[Callable[[], bytes], Callable[[bytes], 
 
         msvcrt.setmode(incoming, os.O_BINARY)
         msvcrt.setmode(outgoing, os.O_BINARY)
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
+    # Made anew: those of the start remember what kind of file their descriptors were.
+    sys.stdout, sys.stderr = _text(1), _text(2)
 
     def send(data: bytes) -> None:
         view = memoryview(data)
@@ -349,3 +349,7 @@ def _take_over(log: str | None) -> tuple[Callable[[], bytes], Callable[[bytes], 
             view = view[os.write(outgoing, view) :]
 
     return lambda: os.read(incoming, 1 << 16), send
+
+
+def _text(descriptor: int) -> TextIO:
+    return open(descriptor, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)

@@ -136,6 +136,23 @@ def test_render_tells_of_progress_and_then_of_the_result(start, folder):
     assert left(folder) == ["clip.mp4", "take_v001.json", "take_v001.mp4"]
 
 
+def test_stdout_may_be_any_kind_of_file(folder):
+    """Descriptor 1 changes its kind under Python's feet when it is taken over."""
+    out = folder / "answers"
+    with out.open("wb") as file:
+        done = subprocess.run(
+            REAL,
+            input=b'{"jsonrpc": "2.0", "id": 1, "method": "hello"}\n',
+            stdout=file,
+            stderr=subprocess.PIPE,
+            cwd=engines_for_tests.ROOT,
+            timeout=20,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads(out.read_bytes())["id"] == 1
+
+
 def test_one_job_after_the_other(start, folder):
     worker = start(with_engine("Copy"))
     for number in (1, 2):
