@@ -255,7 +255,7 @@ def _read(path: str, width: int, height: int) -> npt.NDArray[np.float32]:
 @contextmanager
 def _prepared_copy(scene: bpy.types.Scene, shot: _Shot, method: str) -> Iterator[bpy.types.Scene]:
     """A copy of the scene that renders depth and nothing else, for as long as it is needed."""
-    # Blender 4.2 leaves the members of the scene's own collection one user too many; opening the file again counts anew.
+    # Blender 4.2 leaves what is in the scene's own collection one user too many, until the file is opened again.
     had_result = any(image.type == "RENDER_RESULT" for image in bpy.data.images)
     copy = scene.copy()
     rubbish: list[bpy.types.ID] = [copy]
@@ -281,9 +281,10 @@ def _prepared_copy(scene: bpy.types.Scene, shot: _Shot, method: str) -> Iterator
 def _go_to(copy: bpy.types.Scene, frame: float) -> None:
     copy.lock_frame_selection_to_range = False
     whole = math.floor(frame + 1e-6)
-    copy.frame_float = max(frame, whole)
-    # Negative frames can be set this way alone, which evaluates the scene once for nothing.
-    if copy.frame_current + copy.frame_subframe != copy.frame_float or frame < 0:
+    if whole >= 0:
+        copy.frame_float = max(frame, whole)
+    else:
+        # Negative frames can be set this way alone, which evaluates the scene once for nothing.
         copy.frame_set(whole, subframe=max(0.0, frame - whole))
 
 
