@@ -198,7 +198,8 @@ def _read_claim(output: Output) -> bool:
         raise ContractError("output.path", f"{name!r} for its record ({error.strerror})", "another name") from None
     except ValueError:
         data = None
-    if isinstance(data, dict) and data.get("recam_claim") == 1 and data.get("take") == os.path.basename(output.path):
+    take = os.path.basename(os.path.normpath(output.path))
+    if isinstance(data, dict) and data.get("recam_claim") == 1 and data.get("take") == take:
         return True
     raise ContractError("output.path", f"{path!r}, which exists beside it", "a name whose record is still free")
 

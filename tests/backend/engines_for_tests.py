@@ -83,6 +83,15 @@ class Hoarder(Copy):
         raise MemoryError
 
 
+class Lost(Copy):
+    """As where a thread does not come back."""
+
+    def dawdle(self):
+        from backend.pipeline import StuckError
+
+        raise StuckError("Reading one frame of the footage took longer than 300 seconds; the job was given up.")
+
+
 class Short(Copy):
     def frames(self, shot, report):
         frames = super().frames(shot, report)

@@ -16,7 +16,7 @@ import av
 import engines_for_tests
 import numpy as np
 import pytest
-from clips import number_in, numbered
+from clips import make_clip, number_in, numbered
 from jobs import make_job
 
 from backend import contract, engines, pipeline
@@ -286,6 +286,37 @@ def save_picture(folder, index):
         container.mux(stream.encode(av.VideoFrame.from_ndarray(numbered(index, 64, 48), format="rgb24")))
         container.mux(stream.encode(None))
     return path
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not let open files be deleted")
+def test_movie_deleted_in_mid_job_is_open_and_read_to_its_end(folder, engine):
+    def delete(progress):
+        if progress.phase == "drawing":
+            (folder / "clip.mp4").unlink(missing_ok=True)
+
+    result = render(make_job(folder, 8, repeat=6), delete, never)
+    assert numbers(result.path) == list(range(8)) * 6
+
+
+def test_movie_deleted_before(folder, engine):
+    job = make_job(folder, 2)
+    (folder / "clip.mp4").unlink()
+    with pytest.raises(ContractError, match=r"footage.files\[0\]: found no file"):
+        render(job, silent, never)
+    assert names(folder) == []
+
+
+def test_movie_cut_off_in_the_middle(folder, engine):
+    """As a copy that was interrupted; MP4's table at the end is missing then, Matroska's frames are."""
+    for name, format_ in (("cut.mp4", "mp4"), ("cut.mkv", "matroska")):
+        whole = make_clip(folder / f"whole {name}", 40, options={"crf": "4", "preset": "ultrafast"})
+        (folder / name).write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+        job = make_job(folder, 40, clip=folder / name, path=str(folder / f"take {format_}.mp4"))
+        with pytest.raises(RenderError) as caught:
+            render(job, silent, never)
+        assert caught.value.kind == "footage"
+        assert "cut" in str(caught.value)
+        assert not (folder / f"take {format_}.mp4").exists()
 
 
 def test_disk_that_fills_up(folder):

@@ -267,6 +267,16 @@ def test_job_that_fails_is_answered_in_one_sentence(start, folder):
     assert worker.next()["id"] == 2
 
 
+def test_worker_that_lost_a_thread_answers_and_ends(start, folder):
+    """What the thread holds cannot be given back: only a new process is clean."""
+    worker = start(with_engine("Lost"))
+    worker.ask("render", {"job": make_job(folder, 2).to_json()})
+    error = worker.answer()[0]["error"]
+    assert error["data"] == {"kind": "stuck"}
+    assert worker.wait(2) == 1
+    assert left(folder) == ["clip.mp4"]
+
+
 # Cancelling and ending
 
 
