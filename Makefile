@@ -9,8 +9,6 @@ ifeq ($(PYTHON),)
 $(error No Python 3.10 or later on PATH: install Python 3.11 (python.org))
 endif
 
-export PYTHONDONTWRITEBYTECODE := 1
-
 # Blender as a Python module, in each version that a Python is found for: oldest first.
 ifndef BLENDERS
 export BLENDERS := $(shell $(PYTHON) -m backend.environment blenders)
@@ -69,9 +67,15 @@ test-blender-%:
 test-window:
 	if [ -d tests/window ]; then $(WITH_BACKEND) $(BACKEND) $(PYTEST) tests/window; fi
 
+# All run, also after one has missed its aim; the exit status tells. What imports bpy runs in Blender.
 bench: setup-newest
-	$(BACKEND) -m benchmarks.reproject
-	$(WITH_BACKEND) $(BLENDER) -m benchmarks.sampling
+	@failed=; \
+	for each in benchmarks/[a-z]*.py; do \
+		name=$$(basename "$$each" .py); echo "== $$name"; \
+		if grep -q 'import bpy' "$$each"; then python=$(BLENDER); else python=$(BACKEND); fi; \
+		$(WITH_BACKEND) $$python -m benchmarks.$$name || failed="$$failed $$name"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "== missed its aim or failed:$$failed"; exit 1; fi
 
 zip: setup-newest
 	$(BLENDER) -m samples.extension
