@@ -77,7 +77,7 @@ class Ahead:
     """Frames by index, decoded ahead on a thread of their own while they are asked for in order.
 
     Frames out of order are served by the same thread and do not disturb those ahead. The decoder is opened, used and
-    closed by that thread alone. At most AHEAD + 2 frames are held.
+    closed by that thread alone. Any number of threads may ask. Beside the frames that are asked for, AHEAD + 1 are held.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Ahead:
         self._gate = gate
         self._changed = threading.Condition()
         self._ready: dict[int, Any] = {}
-        self._asked = 0
+        self._asked: list[int] = []
         self._in_line = 0
         self._error: BaseException | None = None
         self._stopped = False
@@ -125,14 +125,17 @@ class Ahead:
         with self._changed:
             if index == self._in_line + 1:
                 self._in_line = index
-            self._asked = index
+            self._asked.append(index)
             self._changed.notify_all()
-            while index not in self._ready:
-                if self._error is not None:
-                    raise self._error
-                check()
-                self._changed.wait(_POLL)
-            return self._ready[index]
+            try:
+                while index not in self._ready:
+                    if self._error is not None:
+                        raise self._error
+                    check()
+                    self._changed.wait(_POLL)
+                return self._ready[index]
+            finally:
+                self._asked.remove(index)
 
     def _stop(self) -> None:
         with self._changed:
@@ -166,11 +169,11 @@ class Ahead:
         with self._changed:
             while not self._stopped:
                 last = min(self._in_line + AHEAD, self._length - 1)
-                wanted = [self._asked, *range(self._in_line, last + 1)]
+                wanted = [*self._asked, *range(self._in_line, last + 1)]
                 self._ready = {index: self._ready[index] for index in self._ready if index in wanted}
                 for index in wanted:
                     if index not in self._ready:
-                        return int(index)
+                        return index
                 self._changed.wait()
         return None
 

@@ -409,3 +409,26 @@ def test_few_frames_are_held_whatever_the_length(folder):
         for index in range(500):
             assert ahead.frame(index)[0, 0, 0] == index % 256
     assert max(most) <= pipeline.AHEAD + 3
+
+
+def test_several_threads_may_ask_for_frames():
+    class Source:
+        def frame(self, index):
+            time.sleep(0.001)
+            return np.full((48, 64, 3), index, np.uint8)
+
+    wrong = []
+
+    def ask(order):
+        wrong.extend(index for index in order if ahead.frame(index)[0, 0, 0] != index)
+
+    gate = pipeline.Gate(never, 10)
+    with pipeline.Ahead(lambda: _entered(Source()), name="footage", length=60, width=64, height=48, gate=gate) as ahead:
+        orders = [range(60), range(59, -1, -1), [7] * 60, range(0, 60, 7)]
+        threads = [threading.Thread(target=ask, args=(order,)) for order in orders]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+            assert not thread.is_alive()
+    assert wrong == []
