@@ -22,7 +22,7 @@ Report = Callable[[str, int, int], None]
 """``report(phase, step, total)``, called at least once a frame. May raise :class:`Cancelled`."""
 
 
-class Cancelled(Exception):  # noqa: N818 - it is no error
+class Cancelled(Exception):
     """Raised out of :data:`Report` by whoever no longer wants the frames."""
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,8 @@ from .edges import find_edges, grid
 from .views import Map, on_plane
 
 _STILL = 1e-3  # pixels of parallax below which a move is none
-_NEAREST = 0.01  # of the subject distance: what is nearer to the target camera is not drawn
+NEAREST = 0.01
+"""Of the subject distance: what is nearer to the target camera is not drawn."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -27,6 +29,8 @@ class Still(NamedTuple):
         distance: metres to the subject.
         across, back: the maps from the footage's frame to the take's, and from there.
         width, height: of the take.
+        holes: fills what other frames show, given this one's inverse depth, the target's, and the picture and
+            coverage so far; may be None.
     """
 
     image: Image
@@ -36,6 +40,7 @@ class Still(NamedTuple):
     back: Map
     width: int
     height: int
+    holes: Callable[[Floats, Floats, Floats, Floats], None] | None = None
 
 
 class Drawn(NamedTuple):
@@ -63,6 +68,8 @@ def draw_still(still: Still, *, force_warp: bool = False) -> Drawn:
     if homography is not None:
         back = np.linalg.inv(homography)
         sample.colour_homography(picture, (back / np.abs(back).max()).astype(np.float32), out, covered)
+        if still.holes is not None and still.depth is not None and (covered < 1).any():
+            still.holes(grid(still.depth), np.zeros_like(covered), out, covered)
         if (covered < 1).any():
             fill.fill_around(out, covered)
     else:
@@ -108,9 +115,14 @@ def _warp(picture: Floats, still: Still, out: Floats, covered: Floats) -> int:
     across, back = still.across.single(), still.back.single()
     edges = find_edges(picture, q, across)
     buffer = np.empty((still.height * raster.SAMPLES, still.width * raster.SAMPLES), np.float32)
-    nearest = np.float32(1 / (_NEAREST * still.distance))
+    nearest = np.float32(1 / (NEAREST * still.distance))
     clipped: int = raster.draw(q, edges.tears, edges.cuts, across, nearest, buffer)
-    sample.colour_samples(picture, edges.index, edges.patches, back, buffer, out, covered)
+    sample.colour_samples(picture, edges.places, edges.patches, back, buffer, out, covered)
+    if not (covered < 1).any():
+        return clipped
+    seen = fill.flatten(buffer)
+    if still.holes is not None:
+        still.holes(q, seen, out, covered)
     if (covered < 1).any():
-        fill.fill_holes(out, covered, buffer, edges, across, back)
+        fill.fill_holes(out, covered, seen, edges, across, back)
     return clipped

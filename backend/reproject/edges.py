@@ -38,14 +38,14 @@ class Edges(NamedTuple):
     Attributes:
         tears: (h + 2, w + 2) uint8, bits RIGHT and DOWN.
         cuts: (h + 2, w + 2, 2) uint8, how far from a vertex towards its neighbour the step lies, of 255.
-        index: (h, w) int32, the pixel's row in ``patches``; -1 away from steps.
+        places: (h, w) int32, the pixel's row in ``patches``; -1 away from steps.
         patches: (n, 10), columns MIDDLE: inverse depth half-way between the sides; APART: how far they have come apart,
             0 (not) to 1; four from NEAR and four from FAR: what the near and the far side look like there.
     """
 
     tears: npt.NDArray[np.uint8]
     cuts: npt.NDArray[np.uint8]
-    index: npt.NDArray[np.int32]
+    places: npt.NDArray[np.int32]
     patches: Floats
 
 
@@ -55,7 +55,7 @@ def find_edges(picture: Floats, q: Floats, m: Floats) -> Edges:
     tears = np.zeros(q.shape, np.uint8)
     cuts = np.full((*q.shape, 2), 127, np.uint8)
     index = np.full((height, width), -1, np.int32)
-    count = _find_tears(q, m, tears)
+    count = find_tears(q, m, tears)
     patches = np.empty((min(count * 2 * (2 * REACH + 1) * (REACH + 1), height * width), 10), np.float32)
     if count:
         patches = patches[: _mark(q, m, tears, index, patches)]
@@ -106,7 +106,8 @@ def parallax(m: Any, u: Any, v: Any, q: Any) -> Any:
 
 
 @compiled
-def _find_tears(q: Any, m: Any, tears: Any) -> Any:
+def find_tears(q: Any, m: Any, tears: Any) -> Any:
+    """Add to ``tears`` the steps that the map ``m`` moves apart; return how many."""
     height, width = q.shape[0] - 2, q.shape[1] - 2
     count = 0
     for y in range(1, height + 1):

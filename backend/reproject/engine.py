@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 from ..contract import EngineSettings
 from ..engines import Frame, Report, Shot
-from . import draw, views
+from . import draw, supports, views
 from .draw import Drawn, Still
+from .supports import Support
+from .views import Cameras
 
 _THREADS = 2
 _INVENTED_MUCH = 0.25
@@ -43,7 +46,7 @@ class Reproject:
         report("preparing", 0, 1)
         first = shot.footage.frame(0)
         draw.compile_kernels(first)
-        report("preparing", 1, 1)
+        kept = supports.gather(shot, source, target, report)
         pool = ThreadPoolExecutor(self._threads, thread_name_prefix="reproject")
         waiting: deque[Future[Drawn]] = deque()
         try:
@@ -51,7 +54,8 @@ class Reproject:
                 image = first if index == 0 else shot.footage.frame(index)
                 depth = None if shot.depth is None else shot.depth.frame(index)
                 across, back = views.between(source, index, target, index), views.between(target, index, source, index)
-                still = Still(image, depth, shot.subject_distance, across, back, shot.width, shot.height)
+                holes = self._holes(kept, index, source, target, shot.subject_distance)
+                still = Still(image, depth, shot.subject_distance, across, back, shot.width, shot.height, holes)
                 waiting.append(pool.submit(draw.draw_still, still, force_warp=self._force_warp))
                 while len(waiting) > self._threads or (waiting and index == shot.length - 1):
                     drawn = waiting.popleft().result()
@@ -61,6 +65,17 @@ class Reproject:
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
         self.warnings += tally.sentences()
+
+    @staticmethod
+    def _holes(
+        kept: list[Support], index: int, source: Cameras, target: Cameras, distance: float
+    ) -> Callable[[Any, Any, Any, Any], None] | None:
+        if not kept:
+            return None
+        nearest = 1 / (draw.NEAREST * distance)
+        return lambda q, seen, out, covered: supports.fill_from(
+            kept, index, q, source, target, nearest, seen, out, covered
+        )
 
 
 class _Tally:

@@ -29,10 +29,10 @@ def fill_around(out: Floats, covered: Floats) -> None:
     _spread(out, covered, (covered == 1).astype(np.uint8))
 
 
-def fill_holes(out: Floats, covered: Floats, buffer: Floats, edges: Edges, across: Floats, back: Floats) -> None:
-    """The same for what was drawn from ``buffer`` by the map ``across``, in a picture with these edges."""
+def fill_holes(out: Floats, covered: Floats, seen: Floats, edges: Edges, across: Floats, back: Floats) -> None:
+    """The same for a picture with these edges, drawn by the map ``across``; ``seen`` is :func:`flatten`'s."""
     seeds = np.zeros(covered.shape, np.uint8)
-    if not _seed(covered, flatten(buffer), edges.index, edges.patches, across, back, seeds):
+    if not _seed(covered, seen, edges.places, edges.patches, across, back, seeds):
         seeds = (covered == 1).astype(np.uint8)
     _spread(out, covered, seeds)
 
@@ -80,7 +80,7 @@ def _seed(covered: Any, nearest: Any, index: Any, patches: Any, across: Any, bac
             # Along the line on which near and far came apart: a pixel of one hides pixels of the other on it.
             ex = across[0, 3] - np.float32(x + 0.5) * across[2, 3]
             ey = across[1, 3] - np.float32(y + 0.5) * across[2, 3]
-            length = math.hypot(ex, ey)
+            length: Any = math.hypot(ex, ey)
             if length < np.float32(1e-9):
                 ex, ey = np.float32(right) - np.float32(left), np.float32(down) - np.float32(up)
                 length = max(math.hypot(ex, ey), np.float32(1e-9))
@@ -121,7 +121,7 @@ def _seed_line(covered: Any, nearest: Any, seeds: Any, x: Any, y: Any, dx: Any, 
     here = nearest[y, x]
     px, py = np.float32(x + 0.5), np.float32(y + 0.5)
     for step in range(1, _FARTHEST):
-        i, j = int(math.floor(px + step * dx)), int(math.floor(py + step * dy))
+        i, j = math.floor(px + step * dx), math.floor(py + step * dy)
         if i < 0 or j < 0 or i >= width or j >= height:
             break
         if covered[j, i] == 1:
@@ -151,7 +151,7 @@ def _mark_band(covered: Any, nearest: Any, seeds: Any, x: Any, y: Any, dx: Any, 
     height, width = covered.shape
     last = nearest[y, x]
     for step in range(_BAND):
-        i, j = int(math.floor(np.float32(x + 0.5) + step * dx)), int(math.floor(np.float32(y + 0.5) + step * dy))
+        i, j = math.floor(np.float32(x + 0.5) + step * dx), math.floor(np.float32(y + 0.5) + step * dy)
         if i < 0 or j < 0 or i >= width or j >= height or covered[j, i] < 1:
             return
         if abs(nearest[j, i] - last) > _SAME * max(last, nearest[j, i]) + np.float32(1e-7):

@@ -134,13 +134,14 @@ def _draw_quad(q: Any, m: Any, nearest: Any, x0: Any, y0: Any, x1: Any, y1: Any,
         missed = 0
         for y in range(y0, y1):
             for x in range(x0, x1):
-                missed += _draw_small(q, m, nearest, x, y, corner, buffer)
+                missed += draw_small(q, m, nearest, x, y, corner, buffer)
         return missed
     return _is_seen(corner, buffer)
 
 
 @inlined
-def _draw_small(q: Any, m: Any, nearest: Any, x: Any, y: Any, corner: Any, buffer: Any) -> Any:
+def draw_small(q: Any, m: Any, nearest: Any, x: Any, y: Any, corner: Any, buffer: Any) -> Any:
+    """Draw the cell between a vertex and the next ones; 1 if it is too near instead. ``corner`` is (4, 3) scratch."""
     rows, columns = q.shape
     u0, u1, v0, v1 = _place(x, columns), _place(x + 1, columns), _place(y, rows), _place(y + 1, rows)
     whole = _project(m, nearest, u0, v0, q[y, x], corner[0])

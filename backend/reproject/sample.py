@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .compiled import compiled, inlined
-from .edges import FAR, MIDDLE, NEAR, APART
+from .edges import APART, FAR, MIDDLE, NEAR
 from .raster import EMPTY, SAMPLES
 
 # Of the family of cubics through the samples, the one that is exact for quadratics (Keys 1981; Catmull-Rom).
@@ -183,8 +183,8 @@ def _look(picture: Any, u: Any, v: Any, du_dx: Any, dv_dx: Any, du_dy: Any, dv_d
     most = np.float32(_SHRUNK * _SHRUNK)
     if across <= most and down <= most:
         return cubic(picture, u - np.float32(0.5), v - np.float32(0.5))
-    columns = min(int(math.ceil(math.sqrt(across) - np.float32(_SHRUNK - 1))), _MOST_LOOKS)
-    rows = min(int(math.ceil(math.sqrt(down) - np.float32(_SHRUNK - 1))), _MOST_LOOKS)
+    columns = min(math.ceil(math.sqrt(across) - np.float32(_SHRUNK - 1)), _MOST_LOOKS)
+    rows = min(math.ceil(math.sqrt(down) - np.float32(_SHRUNK - 1)), _MOST_LOOKS)
     columns, rows = max(columns, 1), max(rows, 1)
     r, g, b, a = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
     for i in range(rows):
