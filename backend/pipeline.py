@@ -77,7 +77,7 @@ class Ahead:
     """Frames by index, decoded ahead on a thread of their own while they are asked for in order.
 
     Frames out of order are served by the same thread and do not disturb those ahead. The decoder is opened, used and
-    closed by that thread alone. Any number of threads may ask. Beside the frames that are asked for, AHEAD + 1 are held.
+    closed by that thread alone. Any thread may ask. Beside the frames asked for, AHEAD + 1 are held.
     """
 
     def __init__(
