@@ -83,7 +83,10 @@ def _batch(options: argparse.Namespace) -> int:
 
 def _opened(options: argparse.Namespace) -> request.Request:
     """The request of a command line, with its file open."""
-    open_blend(os.path.abspath(options.blend))
+    try:
+        open_blend(os.path.abspath(options.blend))
+    except ReCamError as error:
+        raise BadInputError(str(error)) from error
     texts = {name: value for name in _REQUEST_OPTIONS if (value := getattr(options, name)) is not None}
     try:
         for name in ("folder", "depth_path"):

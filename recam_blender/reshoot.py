@@ -64,8 +64,6 @@ class Shot:
     """A part of a request that one camera films: a job but for its depth files and its place on the disk."""
 
     job: Job
-    camera: bpy.types.Object
-    source_camera: bpy.types.Object | None
     frames: tuple[float, ...]
     """Of the camera scene, one per timeline frame."""
     notes: tuple[str, ...]
@@ -150,29 +148,51 @@ def plan(request: Request, folder: str) -> Generator[Step, None, list[Shot]]:
         ReCamError: with the reason, in words.
     """
     scene = _scene(request.scene)
-    strip = _strip(scene, request.strip)
-    found = yield from _steps(footage.read_footage(scene, strip, folder=folder))
-    camera_scene, first = _camera_time(request, scene, strip, found.start)
-    frames = tuple(first + index for index in range(len(found.footage.frames)))
-    source_camera = _camera(camera_scene, request.source_camera) if request.source_camera else None
+    found = yield from _steps(footage.read_footage(scene, _strip(scene, request.strip), folder=folder))
     shots = []
-    for camera, start, stop in _pieces(request, camera_scene, frames):
-        sampling.check_camera(camera)
-        piece = _Piece(camera, source_camera, camera_scene, frames[start:stop], found.start + start)
-        clip = dataclasses.replace(found.footage, frames=found.footage.frames[start:stop])
-        distance = _depth(request, found.footage.frames, piece, slice(start, stop))
-        job = yield from _job(request, clip, distance, piece)
-        notes = (*found.notes, *sampling.notes(camera, camera_scene))
-        shots.append(Shot(job, camera, source_camera, piece.frames, notes))
+    for piece in _pieces(request, found):
+        clip = dataclasses.replace(found.footage, frames=found.footage.frames[piece.part])
+        job = yield from _job(request, clip, _depth(request, found.footage.frames, piece), piece)
+        shots.append(Shot(job, piece.frames, (*found.notes, *piece.notes)))
     return shots
 
 
 class _Piece(NamedTuple):
-    camera: bpy.types.Object
-    source_camera: bpy.types.Object | None
-    scene: bpy.types.Scene
+    """One camera's part. By name: between steps the user may undo, after which Blender's objects are others."""
+
+    scene: str
+    camera: str
+    source_camera: str
     frames: tuple[float, ...]
     frame_start: int
+    part: slice
+    notes: tuple[str, ...]
+
+
+def _pieces(request: Request, found: footage.FootageFound) -> list[_Piece]:
+    scene = _scene(request.scene)
+    camera_scene, first = _camera_time(request, scene, _strip(scene, request.strip), found.start)
+    frames = tuple(first + index for index in range(len(found.footage.frames)))
+    if request.camera:
+        cuts = [sampling.Cut(_camera(camera_scene, request.camera), 0, len(frames))]
+    else:
+        cuts = sampling.cuts(camera_scene, frames)
+    pieces = []
+    for camera, start, stop in cuts:
+        if camera is None:
+            raise ReCamError(f"Scene {camera_scene.name!r} has no camera: choose one, or make one the scene's own.")
+        pieces.append(
+            _Piece(
+                scene=camera_scene.name,
+                camera=camera.name,
+                source_camera=request.source_camera,
+                frames=frames[start:stop],
+                frame_start=found.start + start,
+                part=slice(start, stop),
+                notes=tuple(sampling.notes(camera, camera_scene)) if camera.type == "CAMERA" else (),
+            )
+        )
+    return pieces
 
 
 def _job(
@@ -202,10 +222,10 @@ def _job(
             scene=request.scene,
             strip=request.strip,
             frame_start=piece.frame_start,
-            camera=piece.camera.name,
-            camera_scene=piece.scene.name,
+            camera=piece.camera,
+            camera_scene=piece.scene,
             camera_frame=piece.frames[0],
-            source_camera=piece.source_camera.name if piece.source_camera else "",
+            source_camera=piece.source_camera,
         ),
     )
 
@@ -214,14 +234,14 @@ def _sample(
     piece: _Piece, target: tuple[int, int], footage: tuple[int, int]
 ) -> Generator[Step, None, tuple[Trajectory, Trajectory | None]]:
     """The target for a picture of one size, and the source, where there is one, for a picture of another."""
-    views = [sampling.View(piece.camera, *target)]
-    if piece.source_camera is not None:
-        views.append(sampling.View(piece.source_camera, *footage))
     parts: list[list[Trajectory]] = []
     for start in range(0, len(piece.frames), _SAMPLES_PER_STEP):
         yield Step(Progress(phase="Reading the camera", step=start, total=len(piece.frames)))
-        some = piece.frames[start : start + _SAMPLES_PER_STEP]
-        parts.append(sampling.sample_trajectories(piece.scene, views, some))
+        scene = _scene(piece.scene)
+        views = [sampling.View(_camera(scene, piece.camera), *target)]
+        if piece.source_camera:
+            views.append(sampling.View(_camera(scene, piece.source_camera), *footage))
+        parts.append(sampling.sample_trajectories(scene, views, piece.frames[start : start + _SAMPLES_PER_STEP]))
     whole = [_joined(each) for each in zip(*parts, strict=True)]
     return whole[0], whole[1] if len(whole) > 1 else None
 
@@ -236,27 +256,23 @@ def _joined(parts: Sequence[Trajectory]) -> Trajectory:
 
 def _footage_lens(request: Request, piece: _Piece, width: int, height: int) -> contract.Intrinsics:
     """The footage's own lens: the given focal length, or the target's lens at its first frame."""
+    scene = _scene(piece.scene)
+    camera = _camera(scene, piece.camera)
     if request.lens:
-        return sampling.focal_intrinsics(piece.scene, piece.camera, request.lens, width=width, height=height)
-    first = sampling.sample_trajectory(piece.scene, piece.camera, piece.frames[:1], width=width, height=height)
-    return first.intrinsics[0]
+        return sampling.focal_intrinsics(scene, camera, request.lens, width=width, height=height)
+    return sampling.sample_trajectory(scene, camera, piece.frames[:1], width=width, height=height).intrinsics[0]
 
 
-def _depth(request: Request, footage_frames: Sequence[int], piece: _Piece, part: slice) -> contract.Depth:
-    kind = depth.choose_depth(request.depth, has_source_camera=piece.source_camera is not None)
+def _depth(request: Request, footage_frames: Sequence[int], piece: _Piece) -> contract.Depth:
+    kind = depth.choose_depth(request.depth, has_source_camera=bool(piece.source_camera))
     if kind == "file":
         whole = contract.Depth.from_path(request.depth_path, footage_frames, scale=request.depth_scale)
-        return dataclasses.replace(whole, files=whole.files[part])
+        return dataclasses.replace(whole, files=whole.files[piece.part])
     if kind == "scene":
-        identity = depth.depth_identity(piece.scene, piece.source_camera or piece.camera, piece.frames)
+        scene = _scene(piece.scene)
+        identity = depth.depth_identity(scene, _camera(scene, piece.source_camera or piece.camera), piece.frames)
         return contract.Depth(kind="scene", files=("",) * len(piece.frames), identity=identity)
     return contract.Depth()
-
-
-def _pieces(request: Request, camera_scene: bpy.types.Scene, frames: Sequence[float]) -> list[sampling.Cut]:
-    if request.camera:
-        return [sampling.Cut(_camera(camera_scene, request.camera), 0, len(frames))]
-    return sampling.cuts(camera_scene, frames)
 
 
 def _camera_time(
@@ -320,9 +336,9 @@ def _with_depth(shot: Shot, folder: str) -> Generator[Step, None, Job]:
         return job
     place = os.path.join(folder, f"depth-{job.origin.frame_start}")
     os.makedirs(place)
-    work = depth.render_depth(
-        _scene(job.origin.camera_scene), shot.source_camera or shot.camera, source_of(job), shot.frames, folder=place
-    )
+    scene = _scene(job.origin.camera_scene)
+    camera = _camera(scene, job.origin.source_camera or job.origin.camera)
+    work = depth.render_depth(scene, camera, source_of(job), shot.frames, folder=place)
     files = yield from _steps(work)
     rendered = dataclasses.replace(job.settings.depth, files=files)
     return dataclasses.replace(job, settings=dataclasses.replace(job.settings, depth=rendered))

@@ -5,8 +5,11 @@ python commandline.py ARGUMENTS    BLENDER_USER_RESOURCES says where the add-on 
 
 import sys
 
+# First of all: it makes Blender's other modules known.
+import bpy  # noqa: F401
+
+# isort: split
 import addon_utils
-import bpy  # noqa: F401  (first of all: it makes addon_utils work)
 
 addon_utils.enable("bl_ext.user_default.recam_blender")
 
