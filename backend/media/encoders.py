@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -135,7 +136,7 @@ _LAYOUTS = {
 class Pictures:
     """A folder of pictures numbered from 0001."""
 
-    def __init__(self, folder: Path, encode: Any) -> None:
+    def __init__(self, folder: Path, encode: Callable[[Path, Picture], None]) -> None:
         self._folder, self._encode, self._count = folder, encode, 0
 
     def write(self, picture: Picture) -> None:

@@ -99,7 +99,8 @@ class Movie:
     def frame(self, index: int) -> Picture:
         """Frame ``index`` as (height, width, 3 or 4) RGB(A): uint8, or uint16 where the file has more than 8 bits."""
         frame = self._at(self._start + _round(index * self._step))
-        if self._next is None and index >= max(self.clip.frames, 1) and frame.pts + self._step <= index * self._step:
+        ended = self._next is None and frame.pts + self._step <= self._start + index * self._step
+        if ended and index >= max(self.clip.frames, 1):
             raise FootageError(
                 f"{self._path!r} ends after {self.clip.frames} frames, but frame {index} was asked for: "
                 "was the file replaced by a shorter one?"

@@ -57,13 +57,16 @@ def read_channels(path: str) -> dict[str, npt.NDArray[Any]]:
     try:
         with OpenEXR.File(path, separate_channels=True) as file:
             parts = range(len(file.parts))
-            return {
+            channels = {
                 f"{file.parts[part].name()}.{name}" if part else name: channel.pixels
                 for part in reversed(parts)
                 for name, channel in file.channels(part).items()
             }
     except Exception as error:  # OpenEXR raises whatever its C++ side threw
         raise FootageError(f"{path!r} cannot be read as OpenEXR ({error}): is it damaged or cut off?") from error
+    if not channels:  # it leaves out, with no more than a printed warning, parts that it cannot decode
+        raise FootageError(f"{path!r} cannot be read as OpenEXR: is it damaged or cut off?")
+    return channels
 
 
 def read_bytes(path: str, most: int = -1) -> bytes:

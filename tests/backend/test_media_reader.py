@@ -79,12 +79,23 @@ def test_variable_rate_shows_what_is_on_screen_then(tmp_path):
         assert shown(path, range(10), reversed(range(10))) == expected
 
 
-def test_last_frame_is_held_where_the_clip_lasts_longer(tmp_path):
-    # The last picture starts at frame 5; sound or a long hold may make Blender ask for a few more.
-    path = make_clip(tmp_path / "clip.mp4", 6)
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv", "starts late.ts"])
+def test_the_end_of_the_clip(tmp_path, name):
+    path = make_clip(tmp_path / name, 6)
     assert shown(path, [4, 5, 5]) == [4, 5, 5]
-    with pytest.raises(FootageError, match="ends after 6 frames"):
-        shown(path, [9])
+    for beyond in (6, 9, 500):
+        with pytest.raises(FootageError, match=f"ends after 6 frames, but frame {beyond} was asked for"):
+            shown(path, [5, beyond])
+
+
+def test_the_last_frame_is_held_while_the_clip_lasts(tmp_path):
+    # Two pictures a second in a stream of 24: the last one starts at frame 36 and lasts to the end.
+    times = [Fraction(start, 24) for start in (0, 1, 2, 12, 24, 36)]
+    path = make_clip(tmp_path / "slow.mp4", 6, times=times)
+    assert probe(path).rate == 24
+    last = probe(path).frames - 1
+    assert last >= 36
+    assert shown(path, [11, 12, 35, 36, last]) == [2, 3, 4, 5, 5]
 
 
 def test_rotation_is_applied_as_phones_mean_it(tmp_path):
