@@ -13,6 +13,9 @@ import bpy
 
 # The sequencer
 
+TURNS_MOVIES = bpy.app.version >= (4, 4, 0)
+"""Whether movies are shown the way up that their file asks for, as those of phones do."""
+
 
 def sequencer_scene(context: bpy.types.Context) -> bpy.types.Scene:
     """The scene whose edit the user looks at: the workspace's (5.0), where it has one, else the window's."""
@@ -146,17 +149,14 @@ def _curves(action: bpy.types.Action) -> Iterator[Any]:
 # Rendering stills
 
 
-def set_still_output(scene: bpy.types.Scene, file_format: str) -> None:
-    """Write pictures of this kind: RGB, 8 bit, uncompressed where the format allows it."""
+def set_bmp_output(scene: bpy.types.Scene) -> None:
+    """Write pictures of 8 bit RGB, through the scene's view."""
     settings = scene.render.image_settings
     if hasattr(settings, "media_type"):
         settings.media_type = "IMAGE"
-    settings.file_format = file_format
+    settings.file_format = "BMP"
     settings.color_mode = "RGB"
     settings.color_management = "FOLLOW_SCENE"
-    if file_format == "PNG":
-        settings.color_depth = "8"
-        settings.compression = 0
 
 
 def literal_path(path: str) -> str:

@@ -21,6 +21,7 @@ import bpy
 
 from ..backend import contract
 from . import compat, ruler
+from .displaymatrix import is_turned
 from .intermediate import FootageError, Stage, Subject, render_frames
 
 __all__ = ["FootageError", "FootageFound", "read_footage", "read_footage_now", "shown_size"]
@@ -200,7 +201,7 @@ def _changes_of(scene: bpy.types.Scene, strip: Any) -> Iterator[str]:
         yield "changed in opacity or colour"
     if any(not each.mute for each in strip.modifiers):
         yield "under modifiers"
-    if strip.type in ("MOVIE", "IMAGE") and _read_otherwise(strip):
+    if strip.type in ("MOVIE", "IMAGE") and _read_otherwise(scene, strip):
         yield "read with other settings than the file's own"
     if strip.type == "IMAGE" and not all(each.filename.lower().endswith(_PICTURES) for each in strip.elements):
         yield "made of pictures that are neither PNG nor JPEG nor EXR"
@@ -223,7 +224,7 @@ def _whole(scene: bpy.types.Scene, strip: Any) -> bool:
     return math.isclose(x, fit, rel_tol=1e-3)
 
 
-def _read_otherwise(strip: Any) -> bool:
+def _read_otherwise(scene: bpy.types.Scene, strip: Any) -> bool:
     movie = strip.type == "MOVIE"
     # Pictures in EXR are linear to Blender, and display-referred to ReCam whatever their strip says.
     linear = not movie and strip.elements[0].filename.lower().endswith(".exr")
@@ -231,6 +232,7 @@ def _read_otherwise(strip: Any) -> bool:
         strip.use_deinterlace
         or strip.use_multiview
         or (movie and strip.stream_index)
+        or (movie and not compat.TURNS_MOVIES and is_turned(_absolute(scene, strip.filepath)))
         or (not linear and strip.colorspace_settings.name != _SPACE)
     )
 
@@ -323,7 +325,7 @@ def _measured(
         with Stage(subject, prepare) as stage:
             for done, frame in enumerate(frames):
                 yield "Measuring which frames are shown", done, len(frames)
-                path = stage.render(frame, os.path.join(folder, "seen_"), "BMP")
+                path = stage.render(frame, os.path.join(folder, "seen_"))
                 index = ruler.read(path)
                 os.remove(path)
                 if index is None:

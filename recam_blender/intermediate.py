@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import struct
 import tempfile
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
@@ -77,10 +76,10 @@ class Stage:
                 handlers.remove(self._clear)
         self._clear()
 
-    def render(self, frame: int, base: str, file_format: str) -> str:
-        """Render one frame as an 8 bit RGB picture whose path begins with ``base``; returns the path."""
+    def render(self, frame: int, base: str) -> str:
+        """Render one frame as an 8 bit RGB picture, a BMP file whose path begins with ``base``; returns the path."""
         copy = self._ensured()
-        compat.set_still_output(copy, file_format)
+        compat.set_bmp_output(copy)
         copy.render.filepath = compat.literal_path(base) + "######"
         copy.frame_start = copy.frame_end = frame
         path: str = bpy.path.abspath(copy.render.frame_path(frame=frame))
@@ -127,10 +126,11 @@ def remove_leftovers(*_arguments: object) -> None:
 def render_frames(
     subject: Subject, frames: range, *, folder: str
 ) -> Generator[tuple[str, int, int], None, tuple[tuple[str, ...], str]]:
-    """Render a strip as Blender shows it into uncompressed PNG pictures, one per step, at the scene's full size.
+    """Render a strip as Blender shows it into BMP pictures, one per step, at the scene's full size.
 
-    Pictures and not one FFV1 movie, as a movie would be written in one call that keeps Blender busy from end to end.
-    Where nothing is applied to a strip they equal an 8 bit source exactly.
+    Pictures and not one FFV1 movie, as a movie would be written in one call that keeps Blender busy from end to end;
+    BMP, as Blender writes it in a quarter of the time that it takes for a PNG, uncompressed as both are. Where nothing
+    is applied to a strip they equal an 8 bit source exactly.
 
     Returns:
         The files, and a digest of their pixels: the same whenever and wherever the same pictures come out.
@@ -142,8 +142,9 @@ def render_frames(
         with Stage(subject) as stage:
             for done, frame in enumerate(frames):
                 yield "Rendering the footage", done, len(frames)
-                files.append(stage.render(frame, os.path.join(place, ""), "PNG"))
-                digest.update(_pixels(files[-1]))
+                files.append(stage.render(frame, os.path.join(place, "")))
+                with open(files[-1], "rb") as file:
+                    digest.update(file.read())
     except BaseException:
         shutil.rmtree(place, ignore_errors=True)
         raise
@@ -178,8 +179,6 @@ def _neutral(scene: bpy.types.Scene) -> None:
     render.use_placeholder = False
     render.resolution_percentage = 100
     render.dither_intensity = 0.0
-    for name in [each for each in dir(render) if each.startswith("use_stamp_")]:
-        setattr(render, name, False)  # dates and durations in files differ from run to run
     scene.frame_step = 1
 
 
@@ -245,16 +244,3 @@ def _effects_on(editor: Any, needed: set[str]) -> list[Any]:
             return found
         found = more + found
         names |= {each.name for each in more}
-
-
-def _pixels(path: str) -> bytes:
-    """The part of a PNG file that holds its pixels and their layout; texts (dates, file names) are left out."""
-    with open(path, "rb") as file:
-        data = file.read()
-    parts, place = [], 8
-    while place < len(data):
-        (length,) = struct.unpack_from(">I", data, place)
-        if data[place + 4 : place + 8] in (b"IHDR", b"IDAT"):
-            parts.append(data[place + 8 : place + 8 + length])
-        place += 12 + length
-    return b"".join(parts)

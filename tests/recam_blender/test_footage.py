@@ -300,8 +300,11 @@ def _blur(scene: bpy.types.Scene, strip: Any) -> None:
 
 
 def _modifier(scene: bpy.types.Scene, strip: Any) -> None:
-    modifier = strip.modifiers.new("bright", "BRIGHT_CONTRAST")
-    modifier.bright = 30
+    scene.sequence_editor.active_strip = timeline.in_window(scene) and strip
+    with timeline.sequencer_area():
+        # Not strip.modifiers.new, which crashes 5.0.
+        bpy.ops.sequencer.strip_modifier_add(type="BRIGHT_CONTRAST")
+    strip.modifiers[0].bright = 30
 
 
 CHANGES = (_crop, _move, _flip, _opacity, _saturation, _fade, _blend, _blur, _modifier)
@@ -311,8 +314,6 @@ CHANGES = (_crop, _move, _flip, _opacity, _saturation, _fade, _blend, _blur, _mo
 def test_changed_pictures_are_those_that_blender_shows(
     recam: Any, scene: bpy.types.Scene, clips: dict[str, Path], tmp_path: Path, change: Callable[..., None]
 ) -> None:
-    if change is _modifier and bpy.app.version[:2] == (5, 0):
-        pytest.skip("strip.modifiers.new crashes the wheel of 5.0")
     strip = movie(scene, clips["24"])
     plain = timeline.render(scene, 13)
     change(scene, strip)
@@ -400,6 +401,29 @@ def test_identity_is_that_of_the_pictures(
         found = recam("footage").read_footage_now(scene, strip, (10, 13), folder=str(tmp_path / place))
         identities.append(found.footage.identity)
     assert identities[0] == identities[1] != identities[2]
+
+
+@pytest.mark.parametrize("rotation", [0, 90, 180])
+def test_movies_that_ask_to_be_turned(
+    recam: Any, scene: bpy.types.Scene, backend_python: str, folder: Path, rotation: int
+) -> None:
+    """As phones write them: shown upright from 4.4, as they lie in the file before."""
+    pictures = [timeline.numbered(index) for index in range(3)]
+    path = timeline.write_movie(
+        backend_python, folder / "turned.mp4", pictures, codec="libx264", pix_fmt="yuv444p", rotation=rotation
+    )
+    assert recam("displaymatrix").is_turned(str(path)) == (rotation != 0)
+    strip = movie(scene, path)
+    found = recam("footage").read_footage_now(scene, strip, folder=str(folder))
+    if rotation and not recam("compat").TURNS_MOVIES:
+        assert found.footage.kind == "images"
+        np.testing.assert_array_equal(timeline.load(found.footage.files[1]), timeline.render(scene, 11))
+    else:
+        size = (timeline.HEIGHT, timeline.WIDTH) if rotation == 90 else (timeline.WIDTH, timeline.HEIGHT)
+        assert (found.footage.kind, found.footage.width, found.footage.height) == ("movie", *size)
+    upright = timeline.numbered(1)[::-1, ::-1]
+    is_upright = np.abs(timeline.render(scene, 11).astype(int) - upright).mean() < 3
+    assert is_upright == (rotation == 180 and recam("compat").TURNS_MOVIES)
 
 
 # What is not to change
