@@ -174,6 +174,24 @@ def test_relative_paths(
     assert found.footage.files == (str(folder / "clip.mkv"),)
 
 
+@pytest.mark.parametrize(("ending", "kind"), [("png", "PNG"), ("jpg", "JPEG"), ("exr", "OPEN_EXR")])
+def test_kinds_of_pictures(recam: Any, scene: bpy.types.Scene, folder: Path, ending: str, kind: str) -> None:
+    path = folder / f"picture.{ending}"
+    timeline.save(timeline.numbered(5), path, kind)
+    strip = timeline.new_images(scene, [path])
+    found = recam("footage").read_footage_now(scene, strip, folder=str(folder))
+    assert found.footage.files == (str(path),)
+    assert [("display-referred" in note) for note in found.notes] == [True] * (kind == "OPEN_EXR")
+
+
+def test_footage_larger_than_the_frame_is_said(
+    recam: Any, scene: bpy.types.Scene, clips: dict[str, Path], tmp_path: Path
+) -> None:
+    scene.render.resolution_x = 100
+    found = recam("footage").read_footage_now(scene, movie(scene, clips["24"]), folder=str(tmp_path))
+    assert "is larger (128 x 64) than the scene's frame (100 x 64)" in found.notes[0]
+
+
 # By ruler
 
 
@@ -509,6 +527,13 @@ def test_a_strip_that_goes_away_is_an_error(recam: Any, scene: bpy.types.Scene, 
     with pytest.raises(recam("footage").FootageError, match=r"Strip '.*' of scene 'Edit' went away"):
         _drained(work)
     assert [each.name for each in bpy.data.scenes] == ["Scene"]
+
+
+def test_copies_that_an_undo_brought_back_go_away(recam: Any, scene: bpy.types.Scene) -> None:
+    before = _state()
+    scene.copy()["recam_temporary"] = True
+    recam("intermediate").remove_leftovers(None, None)
+    assert _state() == before
 
 
 def _drained(work: Any) -> Any:

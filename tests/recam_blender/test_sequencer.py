@@ -31,6 +31,26 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def exr_pictures(backend_python: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Display-referred values, as takes have them."""
+    folder = tmp_path_factory.mktemp("exr")
+    np.save(folder / "pictures.npy", np.stack([timeline.numbered(index) for index in range(LENGTH)]))
+    timeline.in_backend(
+        backend_python,
+        """
+        import numpy as np
+        import OpenEXR
+        for index, picture in enumerate(np.load(sys.argv[1] + "/pictures.npy")):
+            header = {"type": OpenEXR.scanlineimage}
+            channels = {"RGB": np.ascontiguousarray(picture / 255, np.float32)}
+            OpenEXR.File(header, channels).write(f"{sys.argv[1]}/{index + 1:04d}.exr")
+        """,
+        folder,
+    )
+    return folder
+
+
 @pytest.fixture
 def scene() -> bpy.types.Scene:
     return timeline.new_scene()
@@ -57,17 +77,18 @@ def span(recam: Any, strip: Any) -> tuple[int, int]:
     return recam("compat").span(strip)
 
 
-@pytest.mark.parametrize("kind", ["movie", "folder"])
+@pytest.mark.parametrize("kind", ["movie", "png", "exr"])
 def test_a_take_lies_over_its_footage_and_plays_in_sync(
-    recam: Any, scene: bpy.types.Scene, source: Any, clip: Path, pictures: Path, kind: str
+    recam: Any, scene: bpy.types.Scene, source: Any, clip: Path, pictures: Path, exr_pictures: Path, kind: str
 ) -> None:
     other = movie(scene, clip, "later", channel=3, start=25)  # in the way on channel 3, and only at the end
     other.select = True
     scene.sequence_editor.active_strip = other
-    take, notes = insert(recam, scene.name, source.name, clip if kind == "movie" else pictures)
+    take, notes = insert(recam, scene.name, source.name, {"movie": clip, "png": pictures, "exr": exr_pictures}[kind])
     assert (take.channel, span(recam, take)) == (4, (10, 10 + LENGTH))
     assert take.name == "footage_Camera_v001"
     assert timeline.numbers(scene, 9, 31) == [-1, *range(LENGTH), 5]
+    assert np.abs(timeline.render(scene, 13).astype(int) - timeline.numbered(3)).max() <= 1
     assert scene.sequence_editor.active_strip == take
     assert [each.name for each in recam("compat").strips_all(scene) if each.select] == [take.name]
     assert len(notes) == 1

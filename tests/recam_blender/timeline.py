@@ -48,7 +48,7 @@ def write_pictures(folder: Path, pictures: list[np.ndarray], stem: str = "é 日
     return paths
 
 
-def save(picture: np.ndarray, path: Path) -> None:
+def save(picture: np.ndarray, path: Path, kind: str = "PNG") -> None:
     """Through Blender's byte images, which store what they are given."""
     height, width = picture.shape[:2]
     image = bpy.data.images.new("picture", width, height)
@@ -56,7 +56,7 @@ def save(picture: np.ndarray, path: Path) -> None:
         pixels = np.ones((height, width, 4), np.float32)
         pixels[..., :3] = picture[::-1] / np.float32(255)
         image.pixels.foreach_set(pixels.ravel())
-        image.file_format = "PNG"
+        image.file_format = kind
         image.save(filepath=str(path))
     finally:
         bpy.data.images.remove(image)
