@@ -92,6 +92,8 @@ class Ahead:
     ) -> None:
         self.width = width
         self.height = height
+        self.whole_chroma = False
+        """Whether each pixel has a colour of its own (see FootageReader); known once entered."""
         self._opened = opened
         self._name = name
         self._length = length
@@ -146,6 +148,7 @@ class Ahead:
     def _run(self) -> None:
         try:
             with self._opened() as source:
+                self.whole_chroma = getattr(source, "whole_chroma", False)
                 while (index := self._next()) is not None:
                     frame = source.frame(index)
                     self._check_size(frame, index)
@@ -181,8 +184,9 @@ class Ahead:
 class Encoder:
     """Writes frames behind the engine's back. Leaving it before :meth:`finish` takes away what was written."""
 
-    def __init__(self, output: Output, gate: Gate) -> None:
+    def __init__(self, output: Output, gate: Gate, *, whole_chroma: bool = False) -> None:
         self._output = output
+        self._whole_chroma = whole_chroma
         self._gate = gate
         self._frames: queue.Queue[Frame | None] = queue.Queue(BEHIND)
         self._aborted = threading.Event()
@@ -251,8 +255,12 @@ class Encoder:
         if frame is None:
             raise ValueError("no frame to write")
         shares = []
-        has_alpha, bit_depth = frame.image.shape[2] == 4, 8 * frame.image.dtype.itemsize
-        with open_take(self._output, has_alpha=has_alpha, bit_depth=bit_depth) as take:
+        kind: dict[str, Any] = {
+            "has_alpha": frame.image.shape[2] == 4,
+            "bit_depth": 8 * frame.image.dtype.itemsize,
+            "whole_chroma": self._whole_chroma,
+        }
+        with open_take(self._output, **kind) as take:
             while frame is not None:
                 take.write(frame.image)
                 if self._output.mask:

@@ -102,7 +102,7 @@ def _make_take(
         height=job.output.height,
     )
     step("preparing", 0, 1)
-    encoder = stack.enter_context(pipeline.Encoder(job.output, gate))
+    encoder = stack.enter_context(pipeline.Encoder(job.output, gate, whole_chroma=footage.whole_chroma))
     with _closing(engine.frames(shot, step)) as frames:
         for frame in frames:
             encoder.put(frame)

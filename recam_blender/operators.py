@@ -138,7 +138,7 @@ def _finish(operator: bpy.types.Operator, outcome: reshoot.Outcome) -> None:
         operator.report({"WARNING"}, note)
     text = "Made " + ", ".join(take.strip or take.path for take in outcome.takes)
     runtime.message = runtime.Message(
-        " ".join([text + ".", *outcome.notes]), "WARNING" if outcome.notes else "CHECKMARK"
+        " ".join([text + ".", *outcome.notes]), "INFO" if outcome.notes else "CHECKMARK"
     )
     operator.report({"INFO"}, text)
 

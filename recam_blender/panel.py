@@ -44,7 +44,7 @@ class RECAM_PT_main(bpy.types.Panel):
             part = row.row()
             part.active = settings.use_lens
             part.prop(settings, "lens", text="")
-        column.prop(settings, "subject_distance")
+        column.prop(settings, "subject_distance", text="Subject Distance (m)")
 
         column = layout.column()
         column.prop(settings, "engine")
