@@ -20,13 +20,14 @@ import bpy
 from mathutils import Matrix, Vector
 
 from . import ambient, movers, surfaces
-from .shapes import Profile, Soup, arc, curve, plant
+from .shapes import Profile, Soup, curve, plant
 
 WIDTH, HEIGHT, RATE, FRAMES = 832, 480, 24, 81
 SEEDS, ARCS = (0, 1, 2), (1.5, 3.0, 6.0, 12.0)
 PIVOT = (0.0, 0.0, 0.9)
 """What the cameras look at and the target swings around, metres."""
 EYE = (0.0, -4.6, 1.55)
+SUBJECT_DISTANCE = math.dist(EYE, PIVOT)
 LENS, SENSOR = 35.0, 36.0
 WALL = 3.2
 """How far behind the pivot the back wall stands, metres."""
@@ -95,6 +96,9 @@ def build(seed: int = 0, arc_degrees: float = 3.0) -> bpy.types.Scene:
     ]
     bpy.context.view_layer.update()
     ambient.bake(static, moving)
+    for each in (*static, *moving):
+        # Else Cycles looks for light on every other surface's ambient term: noise, and most of the time.
+        each.visible_diffuse = False
     _add_sun(scene, rng)
     _add_cameras(scene, arc_degrees * (1 if seed % 2 == 0 else -1))
     scene.frame_set(1)
@@ -104,7 +108,7 @@ def build(seed: int = 0, arc_degrees: float = 3.0) -> bpy.types.Scene:
 def add_footage(scene: bpy.types.Scene, path: str, *, channel: int = 1) -> Any:
     """Puts a clip into the scene's sequencer at its first frame; returns the strip."""
     editor = scene.sequence_editor_create()
-    strips = getattr(editor, "strips", None) or editor.sequences
+    strips = editor.strips if hasattr(editor, "strips") else editor.sequences
     strip = strips.new_movie(name="footage", filepath=path, channel=channel, frame_start=scene.frame_start)
     for workspace in bpy.data.workspaces:
         if hasattr(workspace, "sequencer_scene"):
@@ -133,7 +137,9 @@ class _Courtyard:
     def _jitter(self, x: float, y: float, by: float = 0.12) -> tuple[float, float]:
         return x + self.rng.uniform(-by, by), y + self.rng.uniform(-by, by)
 
-    def _add(self, name: str, soup: Soup, material: Any, place: Any, *, turn: float = 0.0, smooth: bool = False) -> None:
+    def _add(
+        self, name: str, soup: Soup, material: Any, place: Any, *, turn: float = 0.0, smooth: bool = False
+    ) -> None:
         mesh = soup.mesh(name, smooth=smooth)
         mesh.materials.append(material)
         made = bpy.data.objects.new(name, mesh)
@@ -156,7 +162,9 @@ class _Courtyard:
         rug = Soup()
         rug.box((2.6, 1.7, 0.012), cell=0.1)
         place = (*self._jitter(0, -0.25, 0.1), 0.006)
-        self._add("rug", rug, surfaces.weave("rug", self.rng, self.palette.cloth), place, turn=self.rng.uniform(-0.3, 0.3))
+        self._add(
+            "rug", rug, surfaces.weave("rug", self.rng, self.palette.cloth), place, turn=self.rng.uniform(-0.3, 0.3)
+        )
 
     def _on_the_wall(self) -> None:
         side = self.door
@@ -180,7 +188,9 @@ class _Courtyard:
             while z < 2.2 and at < 0.62:
                 thick, tall = self.rng.uniform(0.05, 0.12), self.rng.uniform(0.24, 0.42)
                 if self.rng.random() < 0.85:
-                    books.box((thick * 0.94, 0.2, tall), (at + thick / 2, 0, z + 0.02 + tall / 2), tint=self.rng.random())
+                    books.box(
+                        (thick * 0.94, 0.2, tall), (at + thick / 2, 0, z + 0.02 + tall / 2), tint=self.rng.random()
+                    )
                 at += thick
         for side in (-0.75, 0.75):
             boards.box((0.04, 0.32, 2.3), (side, 0, 1.15), cell=0.12)
@@ -194,11 +204,25 @@ class _Courtyard:
         for side in (-1, 1):
             frame.box((0.06, 0.07, 1.02), (side * 0.38, 0, 0), cell=0.12)
             frame.box((0.7, 0.07, 0.06), (0, 0, side * 0.48), cell=0.12)
-        self._add("picture", picture, surfaces.mosaic("picture", self.rng, self.palette.accents, cell=0.14), (x, WALL - 0.03, z))
+        self._add(
+            "picture",
+            picture,
+            surfaces.mosaic("picture", self.rng, self.palette.accents, cell=0.14),
+            (x, WALL - 0.03, z),
+        )
         self._add("picture frame", frame, self.wood, (x, WALL - 0.04, z))
 
     def _middle(self) -> None:
-        column = [(0.36, 0), (0.36, 0.08), (0.3, 0.1), (0.26, 0.16), (0.23, 0.22), (0.23, 0.52), (0.27, 0.58), (0.33, 0.6)]
+        column = [
+            (0.36, 0),
+            (0.36, 0.08),
+            (0.3, 0.1),
+            (0.26, 0.16),
+            (0.23, 0.22),
+            (0.23, 0.52),
+            (0.27, 0.58),
+            (0.33, 0.6),
+        ]
         pedestal = Soup()
         pedestal.lathe([*column, (0.33, 0.68), (1e-3, 0.68)], segments=48)
         x, y = self._jitter(0, 0.35, 0.08)
@@ -206,13 +230,19 @@ class _Courtyard:
         self._statue((x, y, 0.68 + 0.33))
         crates = surfaces.planks("crates", self.rng, *self.palette.wood, size=(0.8, 0.115))
         side = self.crates
-        for size, place in ((0.62, (side * -1.45, 0.75, 0)), (0.42, (side * -1.5, 0.75, 0.62)), (0.5, (side * -2.05, 0.25, 0))):
+        for size, place in (
+            (0.62, (side * -1.45, 0.75, 0)),
+            (0.42, (side * -1.5, 0.75, 0.62)),
+            (0.5, (side * -2.05, 0.25, 0)),
+        ):
             crate = Soup()
             crate.box((size, size, size), (0, 0, size / 2), cell=0.09)
             for a in (-1, 1):
                 for b in (-1, 1):
                     crate.box((0.06, 0.06, size + 0.02), (a * size / 2, b * size / 2, size / 2), cell=0.09)
-            self._add("crate", crate, crates, (*self._jitter(*place[:2], 0.06), place[2]), turn=self.rng.uniform(-0.35, 0.35))
+            self._add(
+                "crate", crate, crates, (*self._jitter(*place[:2], 0.06), place[2]), turn=self.rng.uniform(-0.35, 0.35)
+            )
         barrel = Soup()
         barrel.lathe([*curve([(0.26, 0), (0.33, 0.25), (0.345, 0.42), (0.33, 0.6), (0.26, 0.84)], 5), (1e-3, 0.82)])
         staves = surfaces.planks("staves", self.rng, *self.palette.wood, size=(0.11, 2.0))
@@ -264,7 +294,7 @@ def _set_up_rendering(scene: bpy.types.Scene) -> None:
     """Cycles with direct light only: with the materials' own ambient term, clean at a few samples."""
     scene.render.engine = "CYCLES"
     scene.cycles.device = "CPU"
-    scene.cycles.samples = 8
+    scene.cycles.samples = 4
     scene.cycles.use_adaptive_sampling = False
     scene.cycles.use_denoising = False
     scene.cycles.use_light_tree = False
@@ -287,7 +317,11 @@ def _add_sun(scene: bpy.types.Scene, rng: Random) -> None:
     light = bpy.data.lights.new("sun", "SUN")
     light.energy, light.angle, light.color = 4.2, 0.0, (1.0, 0.87, 0.68)
     sun = bpy.data.objects.new("sun", light)
-    sun.rotation_euler = (math.radians(rng.uniform(50, 54)), 0.0, math.radians(rng.choice((-1, 1)) * rng.uniform(50, 58)))
+    sun.rotation_euler = (
+        math.radians(rng.uniform(50, 54)),
+        0.0,
+        math.radians(rng.choice((-1, 1)) * rng.uniform(50, 58)),
+    )
     scene.collection.objects.link(sun)
 
 

@@ -4,7 +4,9 @@
 
 runs in the backend's environment (the demo is Blender's). The request names the clips ("footage", "take", "mask",
 "truth": a movie or a folder of pictures), cameras and depth of both views ("source", "target": folders that
-samples.shoot wrote), "subject_distance", optionally "picture" and "moments"; the answer is JSON on stdout.
+samples.shoot wrote), "subject_distance", optionally "every" (of each clip: it holds only each so many of the frames),
+"picture" and "moments" (frames from 0 to show in it). Compared are the frames that the target has depth of. The answer
+is JSON on stdout.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ class Tally:
 
 
 class View:
-    """A camera that samples.shoot wrote down, and the depth it saw: both at the frames that are there."""
+    """A camera that samples.shoot wrote down, and the depth it saw at ``numbers``, frames counted from 0."""
 
     def __init__(self, folder: Path) -> None:
         data = json.loads((folder / "camera.json").read_text())
@@ -53,10 +55,11 @@ class View:
         lens = data["intrinsics"][0]
         self.lens = np.array([[lens["fx"], 0, lens["cx"]], [0, lens["fy"], lens["cy"]], [0, 0, 1]], np.float64)
         self.size = (data["width"], data["height"])
-        self.files = sorted(folder.glob("[0-9]*.exr"))
+        self.folder = folder
+        self.numbers = sorted(int(path.stem) - 1 for path in folder.glob("[0-9]*.exr"))
 
-    def depth(self, index: int) -> np.ndarray:
-        with OpenEXR.File(str(self.files[index]), separate_channels=True) as file:
+    def depth(self, number: int) -> np.ndarray:
+        with OpenEXR.File(str(self.folder / f"{number + 1:04d}.exr"), separate_channels=True) as file:
             return np.array(file.channels()["R"].pixels, np.float32)
 
 
@@ -71,20 +74,20 @@ def frames(path: Path) -> Iterator[np.ndarray]:
             yield frame.to_ndarray(format="rgb24")
 
 
-def visible(source: View, target: View, index: int) -> np.ndarray:
+def visible(source: View, target: View, number: int) -> np.ndarray:
     """Which of the target's pixels the source saw in the same instant, (h, w) bool, from the true depth of both."""
     width, height = target.size
     x, y = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
-    depth = target.depth(index).astype(np.float64)
+    depth = target.depth(number).astype(np.float64)
     rays = np.stack([x, y, np.ones_like(x)], -1) @ np.linalg.inv(target.lens).T
-    across = np.linalg.inv(source.poses[index]) @ target.poses[index]
+    across = np.linalg.inv(source.poses[number]) @ target.poses[number]
     points = (rays * depth[..., None]) @ across[:3, :3].T + across[:3, 3]
     z = points[..., 2]
     seen = points @ source.lens.T / np.where(z > 1e-6, z, np.inf)[..., None]
     inside = (z > 0) & (seen[..., 0] > 0) & (seen[..., 0] < width) & (seen[..., 1] > 0) & (seen[..., 1] < height)
     column, row = (np.floor(seen[..., i] - 0.5).astype(int) for i in range(2))
     agree = np.zeros(depth.shape, bool)
-    there = source.depth(index)
+    there = source.depth(number)
     for i in (0, 1):
         for j in (0, 1):
             near = there[np.clip(row + j, 0, height - 1), np.clip(column + i, 0, width - 1)]
@@ -92,9 +95,9 @@ def visible(source: View, target: View, index: int) -> np.ndarray:
     return inside & agree
 
 
-def flat_plane(footage: np.ndarray, source: View, target: View, index: int, distance: float) -> np.ndarray:
+def flat_plane(footage: np.ndarray, source: View, target: View, number: int, distance: float) -> np.ndarray:
     """The footage as a picture on a plane across the source's view at that distance, seen by the target."""
-    across = np.linalg.inv(target.poses[index]) @ source.poses[index]
+    across = np.linalg.inv(target.poses[number]) @ source.poses[number]
     plane = across[:3, :3] + np.outer(across[:3, 3], (0, 0, 1)) / distance
     # OpenCV counts pixels from their centres.
     half = np.array([[1, 0, -0.5], [0, 1, -0.5], [0, 0, 1]])
@@ -110,19 +113,15 @@ def textured(image: np.ndarray) -> float:
 
 
 def measure(request: dict[str, Any]) -> dict[str, float]:
-    """Over all frames of the truth: PSNR in dB of the take and of the baselines, shares in parts of one.
-
-    "every" says that the truth has each so many of the footage's and the take's frames only.
-    """
+    """PSNR in dB of the take and of the baselines over the frames compared, shares in parts of one."""
     source, target = View(Path(request["source"])), View(Path(request["target"]))
-    every = request.get("every", 1)
     tallies = {name: Tally() for name in ("whole", "visible", "hidden", "copy", "plane")}
     shares: dict[str, list[float]] = {"disoccluded": [], "textured": [], "invented": []}
-    clips = [_each(request, name, every) for name in ("truth", "footage", "take", "mask")]
-    for index, (truth, footage, take, mask) in enumerate(zip(*clips, strict=False)):
-        seen = visible(source, target, index)
+    clips = [_clip(request, name, target.numbers) for name in ("truth", "footage", "take", "mask")]
+    for number, (truth, footage, take, mask) in zip(target.numbers, zip(*clips, strict=False), strict=True):
+        seen = visible(source, target, number)
         tallies["copy"].add(footage, truth)
-        tallies["plane"].add(flat_plane(footage, source, target, index, request["subject_distance"]), truth)
+        tallies["plane"].add(flat_plane(footage, source, target, number, request["subject_distance"]), truth)
         shares["disoccluded"].append(float(1 - seen.mean()))
         shares["textured"].append(textured(truth))
         if take is not None:
@@ -132,7 +131,7 @@ def measure(request: dict[str, Any]) -> dict[str, float]:
         if mask is not None:
             shares["invented"].append(float((mask[..., 0] > 127).mean()))
     found = {name: tally.psnr for name, tally in tallies.items() if tally.count}
-    return found | {name: float(np.mean(each)) for name, each in shares.items() if each} | {"frames": index + 1}
+    return found | {name: float(np.mean(each)) for name, each in shares.items() if each}
 
 
 def side_by_side(request: dict[str, Any]) -> np.ndarray:
@@ -142,19 +141,20 @@ def side_by_side(request: dict[str, Any]) -> np.ndarray:
     moments: Sequence[int] = request["moments"]
     columns = []
     for name, label in zip(names, labels, strict=True):
-        chosen = [each for index, each in enumerate(frames(Path(request[name]))) if index in moments]
+        chosen = [each for each in _clip(request, name, moments) if each is not None]
         column = [cv2.resize(each, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA) for each in chosen]
         columns.append(np.vstack([_label(label, column[0].shape[1]), *column]))
     return np.hstack(columns)
 
 
-def _each(request: dict[str, Any], name: str, every: int) -> Iterator[np.ndarray | None]:
+def _clip(request: dict[str, Any], name: str, numbers: Sequence[int]) -> Iterator[np.ndarray | None]:
+    """These frames of a clip; None for each where the request does not name it."""
     if name not in request:
-        while True:
-            yield None
-    step = 1 if name == "truth" else every
+        yield from (None for _ in numbers)
+        return
+    every = request.get("every", {}).get(name, 1)
     for index, frame in enumerate(frames(Path(request[name]))):
-        if index % step == 0:
+        if index * every in numbers:
             yield frame
 
 

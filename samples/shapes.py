@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from random import Random
 
 import bpy
@@ -39,7 +40,7 @@ class Soup:
         for row in range(rows + 1):
             for column in range(columns + 1):
                 s, t = column / columns, row / rows
-                self.vertices.append(tuple(corner[i] + s * along[i] + t * up[i] for i in range(3)))  # type: ignore
+                self.vertices.append(tuple(corner[i] + s * along[i] + t * up[i] for i in range(3)))
         for row in range(rows):
             for column in range(columns):
                 corners = [(column, row), (column + 1, row), (column + 1, row + 1), (column, row + 1)]
@@ -50,7 +51,9 @@ class Soup:
     def box(self, size: Vertex, centre: Vertex = (0, 0, 0), *, cell: float = 0.15, tint: float = 0.5) -> None:
         """A closed box; its faces share no vertices, so that each is flat and shaded on its own."""
         for corner, along, up in _BOX:
-            start, first, second = (tuple(c * s for c, s in zip(each, size, strict=True)) for each in (corner, along, up))
+            start, first, second = (
+                tuple(c * s for c, s in zip(each, size, strict=True)) for each in (corner, along, up)
+            )
             self.grid(tuple(c + s / 2 for c, s in zip(centre, start, strict=True)), first, second, cell, tint=tint)
 
     def lathe(self, profile: Profile, *, segments: int = 40, centre: Vertex = (0, 0, 0), tint: float = 0.5) -> None:
@@ -63,7 +66,7 @@ class Soup:
                 x, y = radius * math.cos(angle), radius * math.sin(angle)
                 self.vertices.append((centre[0] + x, centre[1] + y, centre[2] + height))
         length = [0.0]
-        for below, above in zip(profile, profile[1:], strict=False):
+        for below, above in pairwise(profile):
             length.append(length[-1] + math.dist(below, above))
         for ring in range(len(profile) - 1):
             for segment in range(segments):
@@ -115,7 +118,7 @@ def curve(points: Profile, steps: int) -> Profile:
         for step in range(steps):
             t = step / steps
             found.append(tuple(_catmull_rom(a, b, c, d, t) for a, b, c, d in zip(p0, p1, p2, p3, strict=True)))
-    return [*found, points[-1]]  # type: ignore
+    return [*found, points[-1]]
 
 
 def plant(soup: Soup, rng: Random, root: Vertex, *, leaves: int, length: float) -> None:

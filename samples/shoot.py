@@ -1,6 +1,6 @@
 """Renders the sample's clips as numbered pictures, its depth as EXR, and writes its cameras down.
 
-    python -m samples.shoot FOLDER [--seed 0] [--camera Source] [--arc 3] [--every 1] [--depth] [--cameras]
+    python -m samples.shoot FOLDER [--seed 0] [--camera Source] [--arc 3] [--every 1] [--depth] [--trajectory]
 
 Frames that are there already are not rendered again.
 """
@@ -45,13 +45,13 @@ def shoot_depth(scene: bpy.types.Scene, camera: str, frames: Sequence[int], fold
     _render(scene, camera, frames, folder, ".exr")
 
 
-def cameras(scene: bpy.types.Scene, camera: str, frames: Sequence[int]) -> dict[str, object]:
-    """The camera at these frames as a trajectory of the contract, from matrices alone."""
+def trajectory(scene: bpy.types.Scene, camera: str) -> dict[str, object]:
+    """The camera at all of the scene's frames as a trajectory of the contract, from matrices alone."""
     seen, (width, height) = bpy.data.objects[camera], (build.WIDTH, build.HEIGHT)
     focal = seen.data.lens / seen.data.sensor_width * width
     lens = {"fx": focal, "fy": focal, "cx": width / 2, "cy": height / 2}
     poses = []
-    for frame in frames:
+    for frame in range(1, build.FRAMES + 1):
         scene.frame_set(frame)
         pose = seen.matrix_world @ Matrix.Diagonal((1, -1, -1, 1))
         poses.append([list(row) for row in pose])
@@ -61,6 +61,7 @@ def cameras(scene: bpy.types.Scene, camera: str, frames: Sequence[int]) -> dict[
 def _render(scene: bpy.types.Scene, camera: str, frames: Sequence[int], folder: str, ending: str) -> None:
     os.makedirs(folder, exist_ok=True)
     scene.camera = bpy.data.objects[camera]
+    scene.render.use_sequencer = False
     for frame in frames:
         path = os.path.join(folder, f"{frame:04d}{ending}")
         if os.path.exists(path):
@@ -93,17 +94,14 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--camera", choices=("Source", "Target"), default="Source")
     parser.add_argument("--every", type=int, default=1, help="each so many frames")
     parser.add_argument("--depth", action="store_true", help="depth in place of pictures")
-    parser.add_argument("--cameras", action="store_true", help="write FOLDER/camera.json")
-    parser.add_argument("--samples", type=int, help="a pixel, in place of the scene's own")
+    parser.add_argument("--trajectory", action="store_true", help="write FOLDER/camera.json, too")
     options = parser.parse_args(arguments)
     scene = build.build(options.seed, options.arc)
-    if options.samples:
-        scene.cycles.samples = options.samples
     frames = range(1, build.FRAMES + 1, options.every)
-    if options.cameras:
+    if options.trajectory:
         os.makedirs(options.folder, exist_ok=True)
         with open(os.path.join(options.folder, "camera.json"), "w") as file:
-            json.dump(cameras(scene, options.camera, frames), file)
+            json.dump(trajectory(scene, options.camera), file)
     (shoot_depth if options.depth else shoot)(scene, options.camera, frames, os.path.abspath(options.folder))
 
 

@@ -19,7 +19,7 @@ SKY, GROUND = (0.34, 0.40, 0.52), (0.34, 0.27, 0.21)
 def colour(text: str) -> Colour:
     """Linear light of a colour written as on screen, "rrggbb"."""
     values = [int(text[at : at + 2], 16) / 255 for at in (0, 2, 4)]
-    return tuple(v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in values)  # type: ignore
+    return tuple(v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in values)
 
 
 def bricks(name: str, rng: Random, one: str, two: str, mortar: str, *, size: tuple[float, float] = (0.42, 0.16)) -> Any:
@@ -150,7 +150,12 @@ class _Graph:
         node = self.node(
             "ShaderNodeTexBrick", Vector=self.where, Color1=one, Color2=two, Mortar=gap_colour, Scale=1.0, offset=offset
         )
-        for key, value in {"Mortar Size": gap, "Mortar Smooth": 0.6, "Brick Width": size[0], "Row Height": size[1]}.items():
+        for key, value in {
+            "Mortar Size": gap,
+            "Mortar Smooth": 0.6,
+            "Brick Width": size[0],
+            "Row Height": size[1],
+        }.items():
             node.inputs[key].default_value = value
         return node.outputs[0]
 
