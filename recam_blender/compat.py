@@ -136,14 +136,36 @@ def animated_paths(data: bpy.types.ID) -> Iterator[str]:
         yield from (curve.data_path for curve in _curves(action))
 
 
+def own_action(data: bpy.types.ID) -> bpy.types.Action | None:
+    """Give a copied data-block a copy of the action that it shares; None where it has none. The caller removes it."""
+    animation = data.animation_data
+    if animation is None or animation.action is None:
+        return None
+    slot = getattr(animation, "action_slot", None)
+    identifier = slot.identifier if slot else None
+    animation.action = action = animation.action.copy()
+    if identifier is not None:
+        animation.action_slot = next(each for each in action.slots if each.identifier == identifier)
+    return action
+
+
+def drop_curves(action: bpy.types.Action, ending: str) -> None:
+    """Remove the curves of an action whose data path ends so."""
+    for owner in _curve_owners(action):
+        for curve in [each for each in owner.fcurves if each.data_path.endswith(ending)]:
+            owner.fcurves.remove(curve)
+
+
 def _curves(action: bpy.types.Action) -> Iterator[Any]:
+    for owner in _curve_owners(action):
+        yield from owner.fcurves
+
+
+def _curve_owners(action: bpy.types.Action) -> list[Any]:
+    """What holds the curves: the action itself, or (4.4) a bag for each slot, strip and layer."""
     if not hasattr(action, "slots"):
-        yield from action.fcurves
-        return
-    for layer in action.layers:
-        for strip in layer.strips:
-            for bag in strip.channelbags:
-                yield from bag.fcurves
+        return [action]
+    return [bag for layer in action.layers for strip in layer.strips for bag in strip.channelbags]
 
 
 # Rendering stills

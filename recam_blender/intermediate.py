@@ -42,7 +42,7 @@ class Subject:
 
     def found(self) -> tuple[bpy.types.Scene, Any]:
         """The scene and the strip. Raises FootageError where they are gone."""
-        scene = _scene(self.scene_uid)
+        scene = _found(bpy.data.scenes, self.scene_uid)
         for strip in compat.strips_all(scene) if scene else ():
             if strip.name == self.strip:
                 return scene, strip
@@ -64,6 +64,7 @@ class Stage:
         self._subject = subject
         self._prepare = prepare
         self._copy = 0
+        self._action = 0
 
     def __enter__(self) -> Stage:
         for handlers in self._handlers():
@@ -93,13 +94,19 @@ class Stage:
         return path
 
     def _ensured(self) -> bpy.types.Scene:
-        copy = _scene(self._copy)
+        copy = _found(bpy.data.scenes, self._copy)
         if copy is not None:
             return copy
         scene, _ = self._subject.found()
         copy = scene.copy()
         self._copy = copy.session_uid
         copy[_MARK] = True
+        action = compat.own_action(copy)
+        if action is not None:
+            # Removing a strip removes its curves, and the user's scene shares the action.
+            self._action = action.session_uid
+            action[_MARK] = True
+            compat.drop_curves(action, ".mute")
         _neutral(copy)
         strip = _isolate(copy, self._subject.strip)
         if self._prepare:
@@ -107,10 +114,11 @@ class Stage:
         return copy
 
     def _clear(self, *_arguments: object) -> None:
-        copy = _scene(self._copy)
-        self._copy = 0
-        if copy is not None:
-            bpy.data.scenes.remove(copy)
+        for things, uid in ((bpy.data.scenes, self._copy), (bpy.data.actions, self._action)):
+            thing = _found(things, uid)
+            if thing is not None:
+                things.remove(thing)
+        self._copy = self._action = 0
 
     def _handlers(self) -> Iterator[Any]:
         handlers = bpy.app.handlers
@@ -119,8 +127,9 @@ class Stage:
 
 def remove_leftovers(*_arguments: object) -> None:
     """Remove copies that an undo brought back from the time when they were in use: an ``undo_post`` handler."""
-    for scene in [each for each in bpy.data.scenes if each.get(_MARK)]:
-        bpy.data.scenes.remove(scene)
+    for things in (bpy.data.scenes, bpy.data.actions):
+        for thing in [each for each in things if each.get(_MARK)]:
+            things.remove(thing)
 
 
 def render_frames(
@@ -154,8 +163,8 @@ def render_frames(
 # The copy
 
 
-def _scene(uid: int) -> bpy.types.Scene | None:
-    return next((each for each in bpy.data.scenes if each.session_uid == uid), None) if uid else None
+def _found(things: Any, uid: int) -> Any | None:
+    return next((each for each in things if each.session_uid == uid), None) if uid else None
 
 
 def _neutral(scene: bpy.types.Scene) -> None:

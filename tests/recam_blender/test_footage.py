@@ -54,6 +54,16 @@ def effect(scene: bpy.types.Scene, kind: str, strip: Any, channel: int = 2) -> A
     return create(name=kind, type=kind, channel=channel, frame_start=start, **end, **below)
 
 
+def two_inputs(scene: bpy.types.Scene, first: Any, second: Any, channel: int) -> Any:
+    """A cross-fade over the frames that the two share."""
+    create = timeline.strips(scene).new_effect
+    names = timeline.strips(scene).bl_rna.functions["new_effect"].parameters.keys()
+    start, stop = span(second)[0], span(first)[1]
+    end = {"length": stop - start} if "length" in names else {"frame_end": stop}
+    inputs = dict(zip(("input1", "input2") if "input1" in names else ("seq1", "seq2"), (first, second), strict=True))
+    return create(name="cross", type="CROSS", channel=channel, frame_start=start, **end, **inputs)
+
+
 def shown(found: Any) -> list[int | None]:
     """The numbers in the pictures that footage names, in order."""
     return [timeline.number_in(timeline.load(found.footage.files[index])) for index in found.footage.frames]
@@ -392,13 +402,7 @@ def test_a_cross_fade_is_no_part_of_its_inputs_but_footage_itself(
     recam: Any, scene: bpy.types.Scene, clips: dict[str, Path], tmp_path: Path
 ) -> None:
     first, second = movie(scene, clips["24"]), movie(scene, clips["24"], start=15, channel=2)
-    create = timeline.strips(scene).new_effect
-    names = timeline.strips(scene).bl_rna.functions["new_effect"].parameters.keys()
-    end = {"length": 35} if "length" in names else {"frame_end": 50}
-    inputs = ("input1", "input2") if "input1" in names else ("seq1", "seq2")
-    cross = create(
-        name="cross", type="CROSS", channel=3, frame_start=15, **end, **dict(zip(inputs, (first, second), strict=True))
-    )
+    cross = two_inputs(scene, first, second, channel=3)
     first.use_flip_x = True
     truth = timeline.render(scene, 30)
     found = recam("footage").read_footage_now(scene, cross, (30, 31), folder=str(tmp_path))
@@ -527,6 +531,32 @@ def test_a_strip_that_goes_away_is_an_error(recam: Any, scene: bpy.types.Scene, 
     with pytest.raises(recam("footage").FootageError, match=r"Strip '.*' of scene 'Edit' went away"):
         _drained(work)
     assert [each.name for each in bpy.data.scenes] == ["Scene"]
+
+
+@pytest.mark.parametrize("interpolate", [False, True])
+def test_keyframes_of_other_strips_stay_and_do_not_show(
+    recam: Any, scene: bpy.types.Scene, clips: dict[str, Path], pictures: list[Path], tmp_path: Path, interpolate: bool
+) -> None:
+    """A strip that keyframes switch on above the footage, and effects that are taken off the copy, keyframed too."""
+    strip, other = movie(scene, clips["24"]), movie(scene, clips["24"], start=15, channel=2)
+    speed = effect(scene, "SPEED", strip, channel=4)
+    speed.speed_control, speed.speed_factor, speed.use_frame_interpolate = "MULTIPLY", 0.5, interpolate
+    truth = [timeline.render(scene, frame) for frame in range(10, 14)]
+    cross = two_inputs(scene, strip, other, channel=3)
+    cross.keyframe_insert("blend_alpha", frame=1)
+    above = timeline.new_images(scene, pictures, channel=7, name="above")
+    above.keyframe_insert("mute", frame=1)
+    strip.mute = True
+    strip.keyframe_insert("mute", frame=1)
+    before, paths = _state(), sorted(recam("compat").animated_paths(scene))
+    assert len(paths) == 3
+    found = recam("footage").read_footage_now(scene, strip, (10, 14), folder=str(tmp_path))
+    assert (_state(), sorted(recam("compat").animated_paths(scene))) == (before, paths)
+    if interpolate:
+        for file, picture in zip(found.footage.files, truth, strict=True):
+            np.testing.assert_array_equal(timeline.load(file), picture)
+    else:
+        assert list(found.footage.frames) == [timeline.number_in(picture) for picture in truth]
 
 
 def test_copies_that_an_undo_brought_back_go_away(recam: Any, scene: bpy.types.Scene) -> None:
