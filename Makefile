@@ -65,7 +65,7 @@ test-blender-%:
 
 # In a real Blender with a window; these tests say themselves where there is none.
 test-window:
-	if [ -d tests/window ]; then $(WITH_BACKEND) $(BACKEND) $(PYTEST) tests/window; fi
+	$(WITH_BACKEND) RECAM_BLENDER="$$PWD/$(BLENDER)" $(BACKEND) $(PYTEST) tests/window
 
 # All run, also after one has missed its aim; the exit status tells. What imports bpy runs in Blender.
 bench: setup-newest

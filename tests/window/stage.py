@@ -1,0 +1,33 @@
+"""Builds what the window test opens: the sample, its cameras chosen, one second of its footage in the sequencer.
+
+<python with bpy> stage.py FOLDER        the last line on standard output is {"zip": …, "blend": …}
+"""
+
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+folder = Path(sys.argv[1])
+os.environ["BLENDER_USER_RESOURCES"] = tempfile.mkdtemp(dir=folder)
+
+import bpy  # noqa: E402
+
+from samples import build, extension  # noqa: E402
+
+FRAMES = 24
+
+archive = extension.build(folder)
+extension.install(archive)
+bpy.ops.wm.read_homefile(use_empty=True)
+scene = build.build(seed=0, arc_degrees=3.0)
+strip = build.add_footage(scene, str(ROOT / "samples" / "footage" / "seed0_source.mp4"))
+strip.frame_final_duration = FRAMES
+scene.recam.source_camera = bpy.data.objects["Source"]
+scene.recam.subject_distance = build.SUBJECT_DISTANCE
+blend = folder / "sample.blend"
+bpy.ops.wm.save_as_mainfile(filepath=str(blend))
+print(json.dumps({"zip": str(archive), "blend": str(blend)}))
