@@ -117,11 +117,13 @@ def read_footage_now(
 
 def shown_size(scene: bpy.types.Scene, strip: Any) -> tuple[float, float]:
     """How many pixels of the scene's frame (at 100 %) a strip's footage covers: what its takes are to cover, too."""
-    leaf = _leaf(_shown_through(scene, strip))
-    width, height = (leaf.elements[0].orig_width, leaf.elements[0].orig_height) if leaf is not None else (0, 0)
-    if not width or not height or _changes(scene, _shown_through(scene, strip), leaf):
-        return scene.render.resolution_x, scene.render.resolution_y
-    return width * leaf.transform.scale_x, height * leaf.transform.scale_y
+    shown = _shown_through(scene, strip)
+    leaf = _leaf(shown)
+    if leaf is not None and not _changes(scene, shown, leaf):
+        width, height = leaf.elements[0].orig_width, leaf.elements[0].orig_height
+        if width and height:
+            return width * leaf.transform.scale_x, height * leaf.transform.scale_y
+    return scene.render.resolution_x, scene.render.resolution_y
 
 
 # Which way

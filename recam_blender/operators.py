@@ -137,9 +137,7 @@ def _finish(operator: bpy.types.Operator, outcome: reshoot.Outcome) -> None:
     for note in outcome.notes:
         operator.report({"WARNING"}, note)
     text = "Made " + ", ".join(take.strip or take.path for take in outcome.takes)
-    runtime.message = runtime.Message(
-        " ".join([text + ".", *outcome.notes]), "INFO" if outcome.notes else "CHECKMARK"
-    )
+    runtime.message = runtime.Message(" ".join([text + ".", *outcome.notes]), "INFO" if outcome.notes else "CHECKMARK")
     operator.report({"INFO"}, text)
 
 

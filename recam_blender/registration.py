@@ -6,11 +6,27 @@ from __future__ import annotations
 import atexit
 
 import bpy
+from bpy.app.handlers import persistent
 
-from . import command, operators, panel, preferences, properties, runtime
+from . import command, intermediate, operators, panel, preferences, properties, runtime
 
 _CLASSES = (*properties.CLASSES, *preferences.CLASSES, *operators.CLASSES, *panel.CLASSES)
 _commands: list[object] = []
+
+
+@persistent
+def _after_undo(*_: object) -> None:
+    """Undo may bring back what a job had for the length of one step."""
+    intermediate.remove_leftovers()
+
+
+@persistent
+def _after_load(*_: object) -> None:
+    """A job does not survive its file, and neither does its message."""
+    runtime.forget()
+
+
+_HANDLERS = (("undo_post", _after_undo), ("redo_post", _after_undo), ("load_post", _after_load))
 
 
 def register() -> None:
@@ -19,6 +35,8 @@ def register() -> None:
         bpy.utils.register_class(each)
     bpy.types.Scene.recam = bpy.props.PointerProperty(type=properties.RECAM_PG_settings)
     _commands.append(bpy.utils.register_cli_command("recam", command.main))
+    for name, handler in _HANDLERS:
+        getattr(bpy.app.handlers, name).append(handler)
     # Blender disables add-ons when it quits, but the bpy module does not.
     atexit.register(runtime.stop_worker)
 
@@ -29,6 +47,8 @@ def unregister() -> None:
     if runtime.running is not None:
         runtime.running.cancel_asked = True
     runtime.stop_worker()
+    for name, handler in _HANDLERS:
+        getattr(bpy.app.handlers, name).remove(handler)
     while _commands:
         bpy.utils.unregister_cli_command(_commands.pop())
     del bpy.types.Scene.recam

@@ -57,6 +57,12 @@ def worker(python: str = "") -> client.Worker:
     return _worker
 
 
+def forget() -> None:
+    """Nothing is running and nothing has ended: another file is open. An operator that still runs ends by itself."""
+    global running, message
+    running = message = None
+
+
 def stop_worker() -> None:
     """End the worker, gently if it listens."""
     global _worker
