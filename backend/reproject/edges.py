@@ -202,14 +202,13 @@ def _patch(picture: Any, q: Any, tears: Any, index: Any, patches: Any) -> Any:
 @inlined
 def _extend(picture: Any, q: Any, tears: Any, u: Any, v: Any, middle: Any, wanted: Any, colour: Any) -> Any:
     """What one side of a step looks like at a pixel, from the pixels around that show this side alone."""
-    if _gather(picture, q, tears, u, v, 2, middle, wanted, False, colour):
-        return
-    if _gather(picture, q, tears, u, v, REACH + 1, middle, wanted, False, colour):
-        return
-    # A thin thing has none that shows it alone.
-    if not _gather(picture, q, tears, u, v, REACH + 1, middle, wanted, True, colour):
-        for c in range(4):
-            colour[c] = picture[v, u, c]
+    for attempt in range(3):
+        # Close by, then wider; a thin thing has no pixel that shows it alone.
+        reach, mixed = 2 if attempt == 0 else REACH + 1, attempt == 2
+        if _gather(picture, q, tears, u, v, reach, middle, wanted, mixed, colour):
+            return
+    for c in range(4):
+        colour[c] = picture[v, u, c]
 
 
 @inlined

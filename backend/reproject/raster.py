@@ -42,16 +42,14 @@ def draw(q: Any, tears: Any, cuts: Any, m: Any, nearest: Any, buffer: Any) -> An
         x0 = 0
         while x0 < columns - 1:
             x1 = _block_end(x0, columns)
-            if _is_flat(q, tears, m, x0, y0, x1, y1):
-                clipped += _draw_quad(q, m, nearest, x0, y0, x1, y1, corner, buffer)
-            else:
+            whole = _is_flat(q, tears, m, x0, y0, x1, y1)
+            if not (whole and draw_cell(q, m, nearest, x0, y0, x1, y1, corner, buffer)):
                 for y in range(y0, y1):
                     for x in range(x0, x1):
-                        torn = tears[y, x] | (tears[y, x + 1] & DOWN) | (tears[y + 1, x] & RIGHT)
-                        if torn:
+                        if tears[y, x] | (tears[y, x + 1] & DOWN) | (tears[y + 1, x] & RIGHT):
                             _draw_torn(q, cuts, tears, m, nearest, x, y, corner, outline, buffer)
-                        else:
-                            clipped += _draw_quad(q, m, nearest, x, y, x + 1, y + 1, corner, buffer)
+                        elif not draw_cell(q, m, nearest, x, y, x + 1, y + 1, corner, buffer):
+                            clipped += _is_seen(corner, buffer)
             x0 = x1
         y0 = y1
     return clipped
@@ -118,7 +116,8 @@ def _project(m: Any, nearest: Any, u: Any, v: Any, q: Any, vertex: Any) -> Any:
 
 
 @inlined
-def _draw_quad(q: Any, m: Any, nearest: Any, x0: Any, y0: Any, x1: Any, y1: Any, corner: Any, buffer: Any) -> Any:
+def draw_cell(q: Any, m: Any, nearest: Any, x0: Any, y0: Any, x1: Any, y1: Any, corner: Any, buffer: Any) -> Any:
+    """Draw the mesh between four vertices; not if one is too near, which is returned. ``corner`` is scratch (4, 3)."""
     rows, columns = q.shape
     u0, u1, v0, v1 = _place(x0, columns), _place(x1, columns), _place(y0, rows), _place(y1, rows)
     whole = _project(m, nearest, u0, v0, q[y0, x0], corner[0])
@@ -126,33 +125,8 @@ def _draw_quad(q: Any, m: Any, nearest: Any, x0: Any, y0: Any, x1: Any, y1: Any,
     whole &= _project(m, nearest, u1, v1, q[y1, x1], corner[2])
     whole &= _project(m, nearest, u0, v1, q[y1, x0], corner[3])
     if whole:
-        _draw_triangle(corner[0], corner[1], corner[2], buffer)
-        _draw_triangle(corner[0], corner[2], corner[3], buffer)
-        return 0
-    if x1 - x0 > 1:
-        # A large block may reach past the camera where most of it does not: draw what does not.
-        missed = 0
-        for y in range(y0, y1):
-            for x in range(x0, x1):
-                missed += draw_small(q, m, nearest, x, y, corner, buffer)
-        return missed
-    return _is_seen(corner, buffer)
-
-
-@inlined
-def draw_small(q: Any, m: Any, nearest: Any, x: Any, y: Any, corner: Any, buffer: Any) -> Any:
-    """Draw the cell between a vertex and the next ones; 1 if it is too near instead. ``corner`` is (4, 3) scratch."""
-    rows, columns = q.shape
-    u0, u1, v0, v1 = _place(x, columns), _place(x + 1, columns), _place(y, rows), _place(y + 1, rows)
-    whole = _project(m, nearest, u0, v0, q[y, x], corner[0])
-    whole &= _project(m, nearest, u1, v0, q[y, x + 1], corner[1])
-    whole &= _project(m, nearest, u1, v1, q[y + 1, x + 1], corner[2])
-    whole &= _project(m, nearest, u0, v1, q[y + 1, x], corner[3])
-    if not whole:
-        return _is_seen(corner, buffer)
-    _draw_triangle(corner[0], corner[1], corner[2], buffer)
-    _draw_triangle(corner[0], corner[2], corner[3], buffer)
-    return 0
+        _draw_fan(corner, 4, buffer)
+    return whole
 
 
 @inlined
@@ -167,16 +141,7 @@ def _is_seen(corner: Any, buffer: Any) -> Any:
 
 @inlined
 def _draw_torn(
-    q: Any,
-    cuts: Any,
-    tears: Any,
-    m: Any,
-    nearest: Any,
-    x: Any,
-    y: Any,
-    corner: Any,
-    outline: Any,
-    buffer: Any,
+    q: Any, cuts: Any, tears: Any, m: Any, nearest: Any, x: Any, y: Any, corner: Any, outline: Any, buffer: Any
 ) -> Any:
     """A cell with a step across it: the near side as far as the step, the far side carried on behind it."""
     rows, columns = q.shape
@@ -186,12 +151,26 @@ def _draw_torn(
     for i in range(4):  # around the cell
         column, row = x + (1 if i in (1, 2) else 0), y + (1 if i >= 2 else 0)
         corner[i, 0], corner[i, 1], corner[i, 2] = _place(column, columns), _place(row, rows), q[row, column]
+    for near in (True, False):
+        if near:
+            count = _outline_near(cuts, tears, x, y, middle, corner, outline)
+        else:
+            count = _outline_far(middle, corner, outline)
+        whole = True
+        for i in range(count):
+            whole &= _project(m, nearest, outline[i, 0], outline[i, 1], outline[i, 2], outline[i])
+        if whole:
+            _draw_fan(outline, count, buffer)
+
+
+@inlined
+def _outline_near(cuts: Any, tears: Any, x: Any, y: Any, middle: Any, corner: Any, outline: Any) -> Any:
     count = 0
     for i in range(4):
         j = (i + 1) & 3
         near, next_near = corner[i, 2] > middle, corner[j, 2] > middle
         if near:
-            outline[count] = corner[i]
+            outline[count, 0], outline[count, 1], outline[count, 2] = corner[i, 0], corner[i, 1], corner[i, 2]
             count += 1
         if near != next_near:
             t = _cut_along(cuts, tears, x, y, i)
@@ -199,13 +178,18 @@ def _draw_torn(
             outline[count, 1] = corner[i, 1] + t * (corner[j, 1] - corner[i, 1])
             outline[count, 2] = corner[i, 2] if near else corner[j, 2]
             count += 1
-    _draw_fan(m, nearest, outline, count, buffer)
+    return count
+
+
+@inlined
+def _outline_far(middle: Any, corner: Any, outline: Any) -> Any:
     far, found = np.float32(0), np.float32(0)
     for i in range(4):
         if corner[i, 2] <= middle:
             far += corner[i, 2]
             found += np.float32(1)
     for i in range(4):
+        outline[i, 0], outline[i, 1], outline[i, 2] = corner[i, 0], corner[i, 1], corner[i, 2]
         if corner[i, 2] > middle:
             one, other = corner[(i + 1) & 3, 2], corner[(i + 3) & 3, 2]
             # The neighbour on the far side, where there is one alone.
@@ -215,10 +199,7 @@ def _draw_torn(
                 outline[i, 2] = other
             else:
                 outline[i, 2] = far / found
-        else:
-            outline[i, 2] = corner[i, 2]
-        outline[i, 0], outline[i, 1] = corner[i, 0], corner[i, 1]
-    _draw_fan(m, nearest, outline, 4, buffer)
+    return 4
 
 
 @inlined
@@ -232,10 +213,7 @@ def _cut_along(cuts: Any, tears: Any, x: Any, y: Any, side: Any) -> Any:
 
 
 @inlined
-def _draw_fan(m: Any, nearest: Any, outline: Any, count: Any, buffer: Any) -> Any:
-    for i in range(count):
-        if not _project(m, nearest, outline[i, 0], outline[i, 1], outline[i, 2], outline[i]):
-            return
+def _draw_fan(outline: Any, count: Any, buffer: Any) -> Any:
     for i in range(2, count):
         _draw_triangle(outline[0], outline[i - 1], outline[i], buffer)
 

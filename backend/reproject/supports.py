@@ -17,7 +17,7 @@ from ..engines import Report, Shot
 from . import sample
 from .compiled import compiled, inlined
 from .edges import DOWN, RIGHT, find_tears, grid
-from .raster import EMPTY, SAMPLES, draw_small
+from .raster import EMPTY, SAMPLES, draw_cell
 from .views import Cameras, between
 
 MOST = 8
@@ -55,6 +55,7 @@ def gather(shot: Shot, source: Cameras, target: Cameras, report: Report) -> list
     count = min(max(int(_MEMORY / size), 2), MOST, shot.length)
     if shot.depth is None or count < 2 or not _may_help(source, target):
         return []
+    _compile_kernels()
     places = np.unique(np.linspace(0, shot.length - 1, count).round().astype(int))
     watched = np.unique(np.linspace(0, shot.length - 1, 3).round().astype(int))
     kept = []
@@ -115,6 +116,25 @@ def fill_from(
             back = between(target, index, source, one.at).single()
             _take(one.picture, back, here, q, buffer, covered, best, found)
     _settle(best, found, seen, out, covered)
+
+
+def _compile_kernels() -> None:
+    """Compile before the first frame, and once, what would otherwise be compiled in its midst."""
+    lens = np.array([[[20.0, 0, 12], [0, 20, 12], [0, 0, 1]]])
+    here, there = np.eye(4)[None], np.eye(4)[None].copy()
+    there[0, 0, 3] = 0.5
+    source, target = Cameras(here, lens, 24, 24), Cameras(there, lens, 24, 24)
+    q, keep = grid(np.full((24, 24), 4, np.float32)), np.ones((24, 24), np.uint8)
+    find_tears(q, between(source, 0, target, 0).single(), np.zeros(q.shape, np.uint8))
+    _drop_rims(np.zeros(q.shape, np.uint8), keep)
+    _drop_moving(q, keep, between(source, 0, target, 0).single(), q)
+    one = Support(1, np.zeros((24, 24, 4), np.float32), q, keep, np.zeros((0, 0), np.uint8))
+    one = next(_without_repeats([one], source))
+    out, covered, seen = np.zeros((24, 24, 4), np.float32), *np.zeros((2, 24, 24), np.float32)
+    twice = Cameras(np.repeat(here, 2, 0), np.repeat(lens, 2, 0), 24, 24)
+    targets = Cameras(np.repeat(there, 2, 0), np.repeat(lens, 2, 0), 24, 24)
+    _drop_repeats(q, keep, between(source, 0, target, 0).single(), q, keep)
+    fill_from([one], 0, q * np.float32(2), twice, targets, 100.0, seen, out, covered)
 
 
 def _may_help(source: Cameras, target: Cameras) -> bool:
@@ -232,7 +252,7 @@ def _draw_hidden(q: Any, keep: Any, blocks: Any, onto: Any, here: Any, q_now: An
             for y in range(top, min(top + _BLOCK, height - 1)):
                 for x in range(left, min(left + _BLOCK, width - 1)):
                     if keep[y, x] and keep[y, x + 1] and keep[y + 1, x] and keep[y + 1, x + 1]:
-                        draw_small(q, onto, nearest, x + 1, y + 1, corner, buffer)
+                        draw_cell(q, onto, nearest, x + 1, y + 1, x + 2, y + 2, corner, buffer)
     return drawn
 
 

@@ -44,7 +44,7 @@ class Room:
         return np.array(boxes), np.array(balls)
 
     def shoot(self, pose, lens, width, height, time=0.0, looks=3):
-        """A picture uint8 (h, w, 3), each pixel the mean of ``looks`` x ``looks`` rays, and depth float32 at centres."""
+        """A picture uint8 (h, w, 3), each pixel the mean of ``looks`` x ``looks`` rays; depth float32 at centres."""
         boxes, balls = self.at(time)
         pose = np.asarray(pose, np.float64)
         lens = np.array([lens.fx, lens.fy, lens.cx, lens.cy], np.float64)
@@ -158,7 +158,7 @@ def _trace(o, d, boxes, balls, seed, sky, colour):
             if max(one, other) < leave:
                 leave, side_out = max(one, other), 2 * k + (one < other)
         if n == 0:
-            if sky and side_out == 2:
+            if sky and side_out == 5:
                 continue
             if 0 < leave < best:
                 best, hit, hit_side = leave, 0, side_out
