@@ -9,6 +9,7 @@ import bpy
 
 from . import compat, request, reshoot, runtime
 from .errors import ReCamError
+from .planning import Step
 
 _TICK_SECONDS = 0.05
 # Within one tick, steps are taken until this is spent: short ones together, a long one alone.
@@ -22,7 +23,7 @@ class RECAM_OT_render(bpy.types.Operator):
     bl_label = "Re-shoot"
     bl_options = {"REGISTER"}
 
-    _work: Generator[reshoot.Step, None, reshoot.Outcome]
+    _work: Generator[Step, None, reshoot.Outcome]
     _timer: bpy.types.Timer | None = None
 
     @classmethod

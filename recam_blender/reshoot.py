@@ -11,33 +11,23 @@ import dataclasses
 import json
 import os
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from fractions import Fraction
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import bpy
 
 from ..backend import contract
 from ..backend.cameras import source_of
-from ..backend.contract import Job, Progress, Result, Trajectory
-from . import client, compat, depth, footage, runtime, sampling, sequencer, takes
+from ..backend.contract import Job, Progress, Result
+from . import client, depth, runtime, sequencer, takes
 from .errors import ReCamError
+from .planning import Shot, Step, find_camera, find_scene, plan, steps
 from .request import Request
 
 T = TypeVar("T")
 
-# A camera in a heavy scene takes its time to evaluate: a few frames a step keep Blender alive.
-_SAMPLES_PER_STEP = 4
-
 _WAIT_SECONDS = 0.02
-
-
-class Step(NamedTuple):
-    """Where the work stands; ``idle`` where it only waits for the worker, so that a caller may sleep."""
-
-    progress: Progress
-    idle: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,16 +46,6 @@ class Outcome:
     """What came of a request: one take per camera cut, and what the user should know."""
 
     takes: tuple[Take, ...]
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Shot:
-    """A part of a request that one camera films: a job but for its depth files and its place on the disk."""
-
-    job: Job
-    frames: tuple[float, ...]
-    """Of the camera scene, one per timeline frame."""
     notes: tuple[str, ...]
 
 
@@ -138,182 +118,6 @@ def drain(work: Generator[Step, None, T], report: Callable[[Progress], None] = l
             time.sleep(_WAIT_SECONDS)
 
 
-# Planning: all that Blender has to say
-
-
-def plan(request: Request, folder: str) -> Generator[Step, None, list[Shot]]:
-    """Read the strip and the cameras. Files that footage needs go into ``folder``.
-
-    Raises:
-        ReCamError: with the reason, in words.
-    """
-    scene = _scene(request.scene)
-    found = yield from _steps(footage.read_footage(scene, _strip(scene, request.strip), folder=folder))
-    shots = []
-    for piece in _pieces(request, found):
-        clip = dataclasses.replace(found.footage, frames=found.footage.frames[piece.part])
-        job = yield from _job(request, clip, _depth(request, found.footage.frames, piece), piece)
-        shots.append(Shot(job, piece.frames, (*found.notes, *piece.notes)))
-    return shots
-
-
-class _Piece(NamedTuple):
-    """One camera's part. By name: between steps the user may undo, after which Blender's objects are others."""
-
-    scene: str
-    camera: str
-    source_camera: str
-    frames: tuple[float, ...]
-    frame_start: int
-    part: slice
-    notes: tuple[str, ...]
-
-
-def _pieces(request: Request, found: footage.FootageFound) -> list[_Piece]:
-    scene = _scene(request.scene)
-    camera_scene, first = _camera_time(request, scene, _strip(scene, request.strip), found.start)
-    frames = tuple(first + index for index in range(len(found.footage.frames)))
-    if request.camera:
-        cuts = [sampling.Cut(_camera(camera_scene, request.camera), 0, len(frames))]
-    else:
-        cuts = sampling.cuts(camera_scene, frames)
-    pieces = []
-    for camera, start, stop in cuts:
-        if camera is None:
-            raise ReCamError(f"Scene {camera_scene.name!r} has no camera: choose one, or make one the scene's own.")
-        pieces.append(
-            _Piece(
-                scene=camera_scene.name,
-                camera=camera.name,
-                source_camera=request.source_camera,
-                frames=frames[start:stop],
-                frame_start=found.start + start,
-                part=slice(start, stop),
-                notes=tuple(sampling.notes(camera, camera_scene)) if camera.type == "CAMERA" else (),
-            )
-        )
-    return pieces
-
-
-def _job(
-    request: Request, clip: contract.Footage, distance: contract.Depth, piece: _Piece
-) -> Generator[Step, None, Job]:
-    width, height = request.width or clip.width, request.height or clip.height
-    target, source = yield from _sample(piece, (width, height), (clip.width, clip.height))
-    lens = None if source is not None else _footage_lens(request, piece, clip.width, clip.height)
-    render = _scene(request.scene).render
-    return Job(
-        footage=clip,
-        target=target,
-        source=source,
-        lens=lens,
-        subject_distance=request.subject_distance,
-        settings=contract.EngineSettings(engine=request.engine, seed=request.seed, depth=distance),
-        output=contract.Output(
-            path="take" + contract.FORMATS[request.format],
-            width=width,
-            height=height,
-            rate=Fraction(render.fps) / Fraction(render.fps_base).limit_denominator(100_000),
-            format=request.format,
-            mask=request.mask,
-        ),
-        origin=contract.Origin(
-            blend=bpy.data.filepath,
-            scene=request.scene,
-            strip=request.strip,
-            frame_start=piece.frame_start,
-            camera=piece.camera,
-            camera_scene=piece.scene,
-            camera_frame=piece.frames[0],
-            source_camera=piece.source_camera,
-        ),
-    )
-
-
-def _sample(
-    piece: _Piece, target: tuple[int, int], footage: tuple[int, int]
-) -> Generator[Step, None, tuple[Trajectory, Trajectory | None]]:
-    """The target for a picture of one size, and the source, where there is one, for a picture of another."""
-    parts: list[list[Trajectory]] = []
-    for start in range(0, len(piece.frames), _SAMPLES_PER_STEP):
-        yield Step(Progress(phase="Reading the camera", step=start, total=len(piece.frames)))
-        scene = _scene(piece.scene)
-        views = [sampling.View(_camera(scene, piece.camera), *target)]
-        if piece.source_camera:
-            views.append(sampling.View(_camera(scene, piece.source_camera), *footage))
-        parts.append(sampling.sample_trajectories(scene, views, piece.frames[start : start + _SAMPLES_PER_STEP]))
-    whole = [_joined(each) for each in zip(*parts, strict=True)]
-    return whole[0], whole[1] if len(whole) > 1 else None
-
-
-def _joined(parts: Sequence[Trajectory]) -> Trajectory:
-    return dataclasses.replace(
-        parts[0],
-        poses=tuple(pose for part in parts for pose in part.poses),
-        intrinsics=tuple(each for part in parts for each in part.intrinsics),
-    )
-
-
-def _footage_lens(request: Request, piece: _Piece, width: int, height: int) -> contract.Intrinsics:
-    """The footage's own lens: the given focal length, or the target's lens at its first frame."""
-    scene = _scene(piece.scene)
-    camera = _camera(scene, piece.camera)
-    if request.lens:
-        return sampling.focal_intrinsics(scene, camera, request.lens, width=width, height=height)
-    return sampling.sample_trajectory(scene, camera, piece.frames[:1], width=width, height=height).intrinsics[0]
-
-
-def _depth(request: Request, footage_frames: Sequence[int], piece: _Piece) -> contract.Depth:
-    kind = depth.choose_depth(request.depth, has_source_camera=bool(piece.source_camera))
-    if kind == "file":
-        whole = contract.Depth.from_path(request.depth_path, footage_frames, scale=request.depth_scale)
-        return dataclasses.replace(whole, files=whole.files[piece.part])
-    if kind == "scene":
-        scene = _scene(piece.scene)
-        identity = depth.depth_identity(scene, _camera(scene, piece.source_camera or piece.camera), piece.frames)
-        return contract.Depth(kind="scene", files=("",) * len(piece.frames), identity=identity)
-    return contract.Depth()
-
-
-def _camera_time(
-    request: Request, scene: bpy.types.Scene, strip: bpy.types.Sequence, start: int
-) -> tuple[bpy.types.Scene, float]:
-    """The scene that the cameras move in, and its frame at the take's first."""
-    camera_scene, frame = sequencer.camera_scene_for(scene, strip)
-    if request.camera_scene and request.camera_scene != camera_scene.name:
-        camera_scene, frame = _scene(request.camera_scene), start
-    return camera_scene, frame if request.camera_frame is None else request.camera_frame
-
-
-def _scene(name: str) -> bpy.types.Scene:
-    scene = bpy.data.scenes.get(name)
-    if scene is None:
-        raise ReCamError(f"There is no scene {name!r}; there are " + _listed(bpy.data.scenes) + ".")
-    return scene
-
-
-def _strip(scene: bpy.types.Scene, name: str) -> bpy.types.Sequence:
-    every = compat.strips_all(scene)
-    for strip in every:
-        if strip.name == name:
-            return strip
-    raise ReCamError(
-        f"There is no strip {name!r} in the sequencer of scene {scene.name!r}; there are {_listed(every)}."
-    )
-
-
-def _camera(scene: bpy.types.Scene, name: str) -> bpy.types.Object:
-    camera = scene.objects.get(name) or bpy.data.objects.get(name)
-    if camera is None:
-        cameras = [each for each in scene.objects if each.type == "CAMERA"]
-        raise ReCamError(f"There is no camera {name!r} in scene {scene.name!r}; there are {_listed(cameras)}.")
-    return camera
-
-
-def _listed(items: Sequence[bpy.types.ID]) -> str:
-    return ", ".join(repr(each.name) for each in items) or "none"
-
-
 # Making: the worker's part, and what goes before and after it
 
 
@@ -336,10 +140,10 @@ def _with_depth(shot: Shot, folder: str) -> Generator[Step, None, Job]:
         return job
     place = os.path.join(folder, f"depth-{job.origin.frame_start}")
     os.makedirs(place)
-    scene = _scene(job.origin.camera_scene)
-    camera = _camera(scene, job.origin.source_camera or job.origin.camera)
+    scene = find_scene(job.origin.camera_scene)
+    camera = find_camera(scene, job.origin.source_camera or job.origin.camera)
     work = depth.render_depth(scene, camera, source_of(job), shot.frames, folder=place)
-    files = yield from _steps(work)
+    files = yield from steps(work)
     rendered = dataclasses.replace(job.settings.depth, files=files)
     return dataclasses.replace(job, settings=dataclasses.replace(job.settings, depth=rendered))
 
@@ -414,7 +218,7 @@ def _export(request: Request, path: str) -> Generator[Step, None, list[str]]:
         return written
 
 
-# Errors and steps of the parts, as this module speaks
+# Errors of the parts, as this module speaks
 
 
 @contextlib.contextmanager
@@ -429,15 +233,3 @@ def _in_words() -> Iterator[None]:
     except OSError as error:
         place = f": {error.filename!r}" if error.filename else ""
         raise ReCamError(f"A file could not be read or written ({error.strerror or error}){place}.") from error
-
-
-def _steps(work: Generator[tuple[str, int, int], None, T]) -> Generator[Step, None, T]:
-    """The steps of a part that reports (phase, step, total)."""
-    with contextlib.closing(work):
-        while True:
-            try:
-                phase, step, total = next(work)
-            except StopIteration as end:
-                finished: T = end.value
-                return finished
-            yield Step(Progress(phase=phase, step=step, total=total))

@@ -123,6 +123,17 @@ def test_every_format_lands_in_the_sequencer(edit, asked, run, folder, form, suf
     assert strips(edit)[take.strip].frame_final_duration == shots.FRAMES
 
 
+@pytest.mark.parametrize(
+    ("fps", "base", "rate"),
+    [(24, 1.001, "24000/1001"), (60, 1.001, "60000/1001"), (25, 1.0, "25/1"), (1, 0.08, "25/2")],
+)
+def test_a_take_has_the_scenes_exact_rate(edit, asked, run, folder, fps, base, rate):
+    edit.render.fps, edit.render.fps_base = fps, base
+    (take,) = run(asked(folder=str(folder))).takes
+    assert shots.record_of(take.path)["result"]["rate"] == rate
+    assert strips(edit)[take.strip].frame_final_duration == shots.FRAMES
+
+
 def test_an_unsaved_file_uses_the_extensions_own_folder(edit, asked, run, recam):
     (take,) = run(asked()).takes
     assert take.path.startswith(recam("runtime").user_folder())
