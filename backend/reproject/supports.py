@@ -25,7 +25,8 @@ MOST = 8
 
 _MEMORY = 256e6  # bytes that they may take, at least two being kept
 _SAME = 0.02  # depths that differ by less, as a share, are one surface
-_BLOCK = 8  # pixels, along each side, that are looked at as one
+_BLOCK = 8  # pixels, along each side, that are looked at as one, at four places
+_CELL = 16  # pixels of the target, likewise
 _MOVE = 1e-3  # metres: a camera that moves less sees nothing else
 
 Floats = npt.NDArray[np.float32]
@@ -106,13 +107,14 @@ def fill_from(
     """
     best = np.full(covered.shape, EMPTY, np.float32)
     buffer, found = np.empty(covered.shape, np.float32), np.zeros((*covered.shape, 4), np.float32)
+    holes = _find_holes(covered)
     for one in supports:
         if one.at == index:
             continue
         onto = between(source, one.at, target, index).single()
         onto[:2] /= SAMPLES  # one sample a pixel will do
         here = between(source, one.at, source, index).single()
-        if _draw_hidden(one.q, one.keep, one.blocks, onto, here, q, np.float32(nearest), buffer):
+        if _draw_hidden(one.q, one.keep, one.blocks, holes, onto, here, q, np.float32(nearest), buffer):
             back = between(target, index, source, one.at).single()
             _take(one.picture, back, here, q, buffer, covered, best, found)
     _settle(best, found, seen, out, covered)
@@ -229,9 +231,28 @@ def _is_hidden(here: Any, q_now: Any, u: Any, v: Any, q: Any) -> Any:
 
 
 @compiled
-def _draw_hidden(q: Any, keep: Any, blocks: Any, onto: Any, here: Any, q_now: Any, nearest: Any, buffer: Any) -> Any:
-    """Draw what is of use and hidden now; say whether there was any."""
+def _find_holes(covered: Any) -> Any:
+    """Cells of the target that have a hole in them or next to them."""
+    height, width = covered.shape
+    rows, columns = (height + _CELL - 1) // _CELL, (width + _CELL - 1) // _CELL
+    holes = np.zeros((rows, columns), np.uint8)
+    for y in range(height):
+        for x in range(width):
+            if covered[y, x] < 1 and holes[y // _CELL, x // _CELL] < 2:
+                for j in range(max(y // _CELL - 1, 0), min(y // _CELL + 2, rows)):
+                    for i in range(max(x // _CELL - 1, 0), min(x // _CELL + 2, columns)):
+                        holes[j, i] = max(holes[j, i], 1)
+                holes[y // _CELL, x // _CELL] = 2
+    return holes
+
+
+@compiled
+def _draw_hidden(
+    q: Any, keep: Any, blocks: Any, holes: Any, onto: Any, here: Any, q_now: Any, nearest: Any, buffer: Any
+) -> Any:
+    """Draw what is of use for the holes, and hidden now; say whether there was any."""
     height, width = keep.shape
+    rows, columns = buffer.shape
     corner = np.empty((8, 3), np.float32)
     drawn = False
     for j in range(blocks.shape[0]):
@@ -239,12 +260,16 @@ def _draw_hidden(q: Any, keep: Any, blocks: Any, onto: Any, here: Any, q_now: An
             if not blocks[j, i]:
                 continue
             top, left = j * _BLOCK, i * _BLOCK
-            hidden = False
-            for y in range(top, min(top + _BLOCK, height), 3):
-                for x in range(left, min(left + _BLOCK, width), 3):
-                    if _is_hidden(here, q_now, np.float32(x + 0.5), np.float32(y + 0.5), q[y + 1, x + 1]):
-                        hidden = True
-            if not hidden:
+            wanted = False
+            for y in range(top, min(top + _BLOCK, height), 5):
+                for x in range(left, min(left + _BLOCK, width), 5):
+                    u, v, at = np.float32(x + 0.5), np.float32(y + 0.5), q[y + 1, x + 1]
+                    column, row, _ = _locate(onto, u, v, at, columns / SAMPLES, rows / SAMPLES)
+                    if column < 0 or not holes[row * SAMPLES // _CELL, column * SAMPLES // _CELL]:
+                        continue
+                    if _is_hidden(here, q_now, u, v, at):
+                        wanted = True
+            if not wanted:
                 continue
             if not drawn:
                 drawn = True
