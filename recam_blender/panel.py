@@ -6,7 +6,7 @@ import textwrap
 
 import bpy
 
-from . import compat, runtime
+from . import compat, runtime, sequencer
 from .operators import RECAM_OT_cancel, RECAM_OT_render
 
 # The default font's usual width, for wrapping sentences at the sidebar's edge.
@@ -31,7 +31,7 @@ class RECAM_PT_main(bpy.types.Panel):
         layout.use_property_decorate = False
         scene = compat.sequencer_scene(context)
         settings = scene.recam
-        strip = compat.active_strip(scene)
+        strip = sequencer.footage_of(scene, compat.active_strip(scene))
 
         row = layout.row()
         row.label(text=strip.name if strip else "No strip selected", icon="SEQUENCE" if strip else "INFO")

@@ -12,7 +12,7 @@ from typing import Any
 import bpy
 
 from ..backend import contract
-from . import compat
+from . import compat, sequencer
 from .errors import ReCamError
 
 DEPTH_CHOICES = ("auto", *contract.DEPTHS)
@@ -75,8 +75,8 @@ class Request:
 
 
 def from_settings(scene: bpy.types.Scene) -> Request:
-    """What the sequencer's panel of this scene asks for: its active strip and its settings."""
-    strip = compat.active_strip(scene)
+    """What the sequencer's panel of this scene asks for: the footage that is active, and the settings."""
+    strip = sequencer.footage_of(scene, compat.active_strip(scene))
     if strip is None:
         raise ReCamError("Select the strip to re-shoot in the sequencer.")
     settings = scene.recam

@@ -92,6 +92,15 @@ def list_takes(scene: bpy.types.Scene, strip: Any) -> list[Any]:
     return sorted(takes, key=lambda each: (each.channel, each.name))
 
 
+def footage_of(scene: bpy.types.Scene, strip: Any) -> Any:
+    """The footage that is meant where a strip is chosen: that of a take, which is what stands active after it was made.
+
+    A take whose footage is gone is footage itself.
+    """
+    source = strip[KEY].get("source") if strip is not None and KEY in strip else None
+    return next((each for each in compat.strips_all(scene) if each.name == source), strip)
+
+
 def free_channel(owner: Any, above: int, start: int, stop: int, *, count: int = 1) -> int | None:
     """The lowest channel over ``above`` that, with the ``count - 1`` over it, is free from ``start`` to ``stop``.
 

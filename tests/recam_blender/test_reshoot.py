@@ -177,6 +177,10 @@ def test_the_operator_does_the_same_in_background(edit, asked, recam, folder, ba
     assert bpy.ops.recam.render() == {"FINISHED"}
     assert (folder / "recam" / "clip_Target_v001.mp4").exists()
     assert recam("runtime").running is None
+    # The take is active now, but a second press means the footage again.
+    assert edit.sequence_editor.active_strip.name == "clip_Target_v001"
+    assert bpy.ops.recam.render() == {"FINISHED"}
+    assert (folder / "recam" / "clip_Target_v002.mp4").exists()
 
 
 # What goes wrong, ends in words
