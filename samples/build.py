@@ -308,7 +308,8 @@ def _set_up_rendering(scene: bpy.types.Scene) -> None:
     # Footage looks in the sequencer as it does anywhere else.
     scene.view_settings.view_transform = "Standard"
     world = bpy.data.worlds.new("night")
-    world.use_nodes = True
+    if world.node_tree is None:  # before Blender 5
+        world.use_nodes = True
     world.node_tree.nodes["Background"].inputs["Strength"].default_value = 0.0
     scene.world = world
 

@@ -74,7 +74,8 @@ def _render(scene: bpy.types.Scene, camera: str, frames: Sequence[int], folder: 
 
 def _glowing_depth() -> bpy.types.Material:
     material = bpy.data.materials.new("depth")
-    material.use_nodes = True
+    if material.node_tree is None:  # before Blender 5
+        material.use_nodes = True
     material.cycles.emission_sampling = "NONE"
     tree = material.node_tree
     tree.nodes.clear()

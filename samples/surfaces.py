@@ -89,7 +89,8 @@ class _Graph:
 
     def __init__(self, name: str, rng: Random, *, objectwise: bool = False) -> None:
         self.material = bpy.data.materials.new(name)
-        self.material.use_nodes = True
+        if self.material.node_tree is None:  # before Blender 5
+            self.material.use_nodes = True
         # Found by light sampling, the ambient term would bring noise and cost.
         self.material.cycles.emission_sampling = "NONE"
         self.tree = self.material.node_tree
