@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+from numba.core.caching import UserProvidedCacheLocator
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -32,6 +33,17 @@ def inlined(function: _F) -> _F:
     """As :func:`compiled`, for the small functions that kernels call: no entry of their own is kept."""
     kernel: _F = numba.njit(nogil=True, fastmath=_FASTMATH, error_model="numpy")(function)
     return kernel
+
+
+class KernelLocator(UserProvidedCacheLocator):  # type: ignore[misc]
+    """Finds what was compiled wherever the package lies: an upgrade, or another Blender, must not compile it again.
+
+    numba keeps one folder per folder of sources; ours is named after what is in the sources already.
+    """
+
+    @classmethod
+    def get_suitable_cache_subpath(cls, _py_file: str) -> str:
+        return "kernels"
 
 
 def _cache_root() -> Path:
@@ -58,6 +70,7 @@ def _use_cache() -> bool:
     except (OSError, RuntimeError):  # read-only, or a user without a home
         return False
     numba.config.CACHE_DIR = str(folder)
+    numba.config.CACHE_LOCATOR_CLASSES = f"{__name__}.{KernelLocator.__name__}"
     return True
 
 
