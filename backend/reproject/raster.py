@@ -6,6 +6,7 @@ sample's colour is found follows from it exactly. EMPTY marks samples that nothi
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from .edges import DOWN, RIGHT, parallax
 SAMPLES = 2
 EMPTY = np.float32(-1)
 
-_BLOCK = 8  # vertices that are drawn as one where the surface between them is flat
+_BLOCKS = (16, 8)  # vertices, along each side, that are drawn as one where the surface between them is flat
 _FLAT = 0.04  # pixels that drawing it so may displace
 _OVERLAP = 0.05  # samples that triangles reach beyond their sides, against cracks between unlike neighbours
 
@@ -44,14 +45,40 @@ def draw(q: Any, tears: Any, cuts: Any, m: Any, nearest: Any, buffer: Any) -> An
             x1 = _block_end(x0, columns)
             whole = _is_flat(q, tears, m, x0, y0, x1, y1)
             if not (whole and draw_cell(q, m, nearest, x0, y0, x1, y1, corner, buffer)):
-                for y in range(y0, y1):
-                    for x in range(x0, x1):
-                        if tears[y, x] | (tears[y, x + 1] & DOWN) | (tears[y + 1, x] & RIGHT):
-                            _draw_torn(q, cuts, tears, m, nearest, x, y, corner, outline, buffer)
-                        elif not draw_cell(q, m, nearest, x, y, x + 1, y + 1, corner, buffer):
-                            clipped += _is_seen(corner, buffer)
+                for y in range(y0, y1, _BLOCKS[1]):
+                    for x in range(x0, x1, _BLOCKS[1]):
+                        right, below = min(x + _BLOCKS[1], x1), min(y + _BLOCKS[1], y1)
+                        clipped += _draw_block(q, tears, cuts, m, nearest, x, y, right, below, corner, outline, buffer)
             x0 = x1
         y0 = y1
+    return clipped
+
+
+@inlined
+def _draw_block(
+    q: Any,
+    tears: Any,
+    cuts: Any,
+    m: Any,
+    nearest: Any,
+    x0: Any,
+    y0: Any,
+    x1: Any,
+    y1: Any,
+    corner: Any,
+    outline: Any,
+    buffer: Any,
+) -> Any:
+    whole = _is_flat(q, tears, m, x0, y0, x1, y1)
+    if whole and draw_cell(q, m, nearest, x0, y0, x1, y1, corner, buffer):
+        return 0
+    clipped = 0
+    for y in range(y0, y1):
+        for x in range(x0, x1):
+            if tears[y, x] | (tears[y, x + 1] & DOWN) | (tears[y + 1, x] & RIGHT):
+                _draw_torn(q, cuts, tears, m, nearest, x, y, corner, outline, buffer)
+            elif not draw_cell(q, m, nearest, x, y, x + 1, y + 1, corner, buffer):
+                clipped += _is_seen(corner, buffer)
     return clipped
 
 
@@ -60,7 +87,7 @@ def _block_end(start: Any, count: Any) -> Any:
     """Blocks leave out the rim: its vertices are half a pixel from their neighbours, not one."""
     if start == 0:
         return 1
-    return start + 1 if start >= count - 2 else min(start + _BLOCK, count - 2)
+    return start + 1 if start >= count - 2 else min(start + _BLOCKS[0], count - 2)
 
 
 @inlined
@@ -252,19 +279,31 @@ def _draw_triangle(p: Any, r: Any, s: Any, buffer: Any) -> Any:
     c_least = -overlap * (abs(cx) + abs(cy))
     inverse = np.float32(1) / area
     slope = ((wr - wp) * cx + (ws - wp) * ax) * inverse
+    a_step, b_step, c_step = np.float32(1) / ax, np.float32(1) / bx, np.float32(1) / cx
+    least, most = np.float32(0), np.float32(stop - start)
+    dx = np.float32(start) + half
     for y in range(first, last + 1):
         dy = np.float32(y) + half
-        dx = np.float32(start) + half
         ea = ax * (dx - px) + ay * (dy - py)
         eb = bx * (dx - rx) + by * (dy - ry)
         ec = cx * (dx - sx) + cy * (dy - sy)
         w = wp + ((wr - wp) * ec + (ws - wp) * ea) * inverse
-        for x in range(start, stop + 1):
-            if ea >= a_least and eb >= b_least and ec >= c_least:
-                clamped = min(max(w, low), high)
-                if clamped > buffer[y, x]:
-                    buffer[y, x] = clamped
-            ea += ax
-            eb += bx
-            ec += cx
-            w += slope
+        enter, leave = _clip(ea - a_least, ax, a_step, least, most)
+        enter, leave = _clip(eb - b_least, bx, b_step, enter, leave)
+        enter, leave = _clip(ec - c_least, cx, c_step, enter, leave)
+        if enter > leave:
+            continue
+        begin = math.ceil(enter)
+        for k in range(begin, math.floor(leave) + 1):
+            clamped = min(max(w + np.float32(k) * slope, low), high)
+            buffer[y, start + k] = max(buffer[y, start + k], clamped)
+
+
+@inlined
+def _clip(value: Any, slope: Any, inverse: Any, enter: Any, leave: Any) -> Any:
+    """The part of a row where ``value`` plus ``slope`` (or 1 / ``inverse``) for each sample is not negative."""
+    if slope > 0:
+        return max(enter, -value * inverse), leave
+    if slope < 0:
+        return enter, min(leave, -value * inverse)
+    return (enter, leave) if value >= 0 else (leave + np.float32(1), leave)
