@@ -78,8 +78,8 @@ def test_the_clip_shows_the_scene(tmp_path, backend_python):
     clip = shots.frames_of(backend_python, FOOTAGE)
     assert clip.shape == (81, 480, 832, 3)
     shown = clip[40].reshape(120, 4, 208, 4, 3).mean((1, 3))
-    # The clips are of 5.2, whose Voronoi cells have other colours than 4.2's: all but those agree. The same scene from a
-    # camera 3 degrees further comes to 17 dB.
+    # The clips are of 5.2, whose Voronoi cells have other colours than 4.2's; all else agrees. From a camera 3 degrees
+    # further the scene comes to 17 dB.
     assert shots.psnr(rendered, shown) > 23
 
 
