@@ -153,6 +153,11 @@ class Worker:
         """The process."""
         return self._process.pid
 
+    @property
+    def greeting(self) -> dict[str, Any] | None:
+        """What the worker says of itself, once it has: see :meth:`hello`, which waits."""
+        return self._greeting
+
     def hello(self, timeout: float = HELLO_TIMEOUT) -> dict[str, Any]:
         """What the worker says of itself, waited for.
 
