@@ -13,6 +13,7 @@ import json
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -71,19 +72,24 @@ def run(shots: list[ShotLine], *, python: str = "", again: bool = False, report:
             told["status"] = "skipped" if skipped else "done"
             told["takes"] = [take.path for take in outcome.takes]
             told["notes"] = list(outcome.notes)
-        except ReCamError as error:
+        except Exception as error:
+            # One shot's end, whatever it is, is not the others'. What nobody foresaw is told in full besides.
             code = FAILED
             told["status"] = "failed"
-            told["message"] = str(error)
+            told["message"] = str(error) or type(error).__name__
+            if not isinstance(error, ReCamError):
+                opened = ""
+                traceback.print_exc()
         told["seconds"] = round(time.monotonic() - started, 2)
-        sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(told) + "\n")
         sys.stdout.flush()
     return code
 
 
 def _request(shot: ShotLine) -> request.Request:
     texts = dict(shot.texts)
-    texts.setdefault("scene", scene_of(texts["strip"]))
+    if "scene" not in texts:
+        texts["scene"] = scene_of(texts["strip"])
     return request.from_texts(texts)
 
 
@@ -94,10 +100,12 @@ def _names(shot: ShotLine) -> dict[str, str]:
 def _check_header(path: str, header: Any) -> None:
     names = list(header or ())
     unknown = [name for name in names if name not in COLUMNS]
+    twice = sorted({name for name in names if names.count(name) > 1})
     missing = [name for name in ("blend", "strip") if name not in names]
-    if unknown or missing:
-        problem = f"unknown columns {', '.join(unknown)}" if unknown else f"no column {', '.join(missing)}"
-        raise ReCamError(f"The table {path!r} has {problem}; columns are {', '.join(COLUMNS)}.")
+    for problem, found in (("unknown columns", unknown), ("twice the columns", twice), ("no column", missing)):
+        if not found:
+            continue
+        raise ReCamError(f"The table {path!r} has {problem} {', '.join(found)}; columns are {', '.join(COLUMNS)}.")
 
 
 def _read_line(path: str, line: int, row: dict[Any, Any]) -> ShotLine:
@@ -111,6 +119,8 @@ def _read_line(path: str, line: int, row: dict[Any, Any]) -> ShotLine:
         name, equals, value = setting.partition("=")
         if not equals:
             raise ReCamError(f"Line {line} of {path!r}: setting {setting!r} is not of the form name=value.")
+        if name.strip() in (*COLUMNS, "folder"):
+            raise ReCamError(f"Line {line} of {path!r}: {name.strip()!r} is no setting but a column of its own.")
         texts[name.strip()] = value.strip()
     if "depth_path" in texts:
         texts["depth_path"] = os.path.join(folder, texts["depth_path"])

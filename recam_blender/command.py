@@ -14,6 +14,7 @@ from ..backend.contract import Progress
 from . import batch, request, reshoot, runtime
 from .blendfile import open_blend, scene_of
 from .errors import BAD_INPUT, DONE, FAILED, ReCamError
+from .planning import check
 
 _DESCRIPTION = "Re-shoot footage in .blend files. The .blend files are read, never written."
 
@@ -46,6 +47,8 @@ class BadInputError(ReCamError):
 
 
 def _render(options: argparse.Namespace) -> int:
+    if options.save_as:
+        _check_save_as(options.save_as, options.blend)
     asked = _opened(options)
     outcome = reshoot.reshoot_now(
         asked,
@@ -57,11 +60,10 @@ def _render(options: argparse.Namespace) -> int:
     _end_bar()
     for note in outcome.notes:
         _say(note)
-    if options.save_as:
-        # Relative paths are kept as they are meant, wherever the copy goes.
-        bpy.ops.wm.save_as_mainfile(filepath=os.path.abspath(options.save_as), check_existing=False)
     for take in outcome.takes:
         print(take.path, flush=True)  # noqa: T201
+    if options.save_as:
+        _save_as(os.path.abspath(options.save_as))
     return DONE
 
 
@@ -92,10 +94,29 @@ def _opened(options: argparse.Namespace) -> request.Request:
         for name in ("folder", "depth_path"):
             if name in texts:
                 texts[name] = os.path.abspath(texts[name])
-        texts.setdefault("scene", scene_of(options.strip))
-        return request.from_texts(texts)
+        if "scene" not in texts:
+            texts["scene"] = scene_of(options.strip)
+        asked = request.from_texts(texts)
+        check(asked)
+        return asked
     except ReCamError as error:
         raise BadInputError(str(error)) from error
+
+
+def _check_save_as(path: str, blend: str) -> None:
+    """Nothing is overwritten, but for the very file that was opened, where it is named again."""
+    if os.path.lexists(path) and not (os.path.exists(blend) and os.path.samefile(path, blend)):
+        raise BadInputError(f"There is a file at {path!r} already; choose another name for the .blend.")
+    if not os.path.isdir(os.path.dirname(os.path.abspath(path))):
+        raise BadInputError(f"There is no folder for {path!r}.")
+
+
+def _save_as(path: str) -> None:
+    try:
+        # Relative paths are kept as they are meant, wherever the copy goes.
+        bpy.ops.wm.save_as_mainfile(filepath=path, check_existing=False)
+    except RuntimeError as error:
+        raise ReCamError(f"The take is there, but {path!r} could not be saved ({str(error).strip()}).") from error
 
 
 # The fields of a request that have an option of their own, with what --help says of them.

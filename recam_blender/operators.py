@@ -59,7 +59,7 @@ class RECAM_OT_render(bpy.types.Operator):
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         runtime.message = None
-        runtime.running = runtime.Running(strip=asked.strip, camera=asked.camera)
+        runtime.running = runtime.Running()
         self._work = reshoot.reshoot(asked)
         self._timer = context.window_manager.event_timer_add(_TICK_SECONDS, window=context.window)
         context.window_manager.modal_handler_add(self)
@@ -68,7 +68,7 @@ class RECAM_OT_render(bpy.types.Operator):
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Take a few steps at each tick; Escape cancels."""
         running = runtime.running
-        if running is None or running.cancel_asked or event.type == "ESC":
+        if running is None or running.cancel_asked or (event.type == "ESC" and event.value == "PRESS"):
             self.cancel(context)
             self.report({"INFO"}, "Cancelled")
             return {"CANCELLED"}
@@ -79,7 +79,6 @@ class RECAM_OT_render(bpy.types.Operator):
         except StopIteration as end:
             self._stop(context)
             _finish(self, end.value)
-            bpy.ops.ed.undo_push(message="Re-shoot")
             return {"FINISHED"}
         except ReCamError as error:
             self._stop(context)
@@ -95,9 +94,11 @@ class RECAM_OT_render(bpy.types.Operator):
 
     def cancel(self, context: bpy.types.Context) -> None:
         """Also called by Blender, when it quits or opens another file."""
-        self._work.close()
-        self._stop(context)
-        runtime.message = runtime.Message("Cancelled", "CANCEL")
+        try:
+            self._work.close()
+        finally:
+            self._stop(context)
+            runtime.message = runtime.Message("Cancelled", "CANCEL")
 
     def _advance(self, running: runtime.Running) -> None:
         until = time.monotonic() + _BUDGET_SECONDS

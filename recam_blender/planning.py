@@ -50,6 +50,7 @@ def plan(request: Request, folder: str) -> Generator[Step, None, list[Shot]]:
     Raises:
         ReCamError: with the reason, in words.
     """
+    check(request)
     scene = find_scene(request.scene)
     found = yield from steps(footage.read_footage(scene, _strip(scene, request.strip), folder=folder))
     shots = []
@@ -58,6 +59,15 @@ def plan(request: Request, folder: str) -> Generator[Step, None, list[Shot]]:
         job = yield from _job(request, clip, _depth(request, found.footage.frames, piece), piece)
         shots.append(Shot(job, piece.frames, (*found.notes, *piece.notes)))
     return shots
+
+
+def check(request: Request) -> None:
+    """Raise ReCamError for what can be known before any work: names that are not there, cameras that cannot film."""
+    scene = find_scene(request.scene)
+    strip = _strip(scene, request.strip)
+    camera_scene, _ = _camera_time(request, scene, strip, compat.span(strip)[0])
+    for name in filter(None, (request.camera, request.source_camera)):
+        sampling.check_camera(find_camera(camera_scene, name))
 
 
 class _Piece(NamedTuple):
@@ -135,7 +145,7 @@ def _job(
 def _rate(render: bpy.types.RenderSettings) -> Fraction:
     """The scene's exact rate. Blender holds 1.001 in 32 bits: the simplest number that these bits can be is meant."""
     base = Fraction(render.fps_base)
-    for largest in (1, 1000, 1001, 100_000):
+    for largest in (1, 1000, 1001, 10_000, 100_000):
         simple = Fraction(render.fps_base).limit_denominator(largest)
         if struct.pack("f", simple) == struct.pack("f", render.fps_base):
             base = simple

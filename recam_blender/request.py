@@ -6,6 +6,7 @@ Names and not Blender's objects: while a job runs the user may undo, rename, del
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,8 @@ from . import compat, sequencer
 from .errors import ReCamError
 
 DEPTH_CHOICES = ("auto", *contract.DEPTHS)
+
+_LAST_FRAME = 1_048_574  # MAXFRAME of Blender's DNA_scene_types.h
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +69,12 @@ class Request:
         _choose("format", self.format, tuple(contract.FORMATS))
         if self.depth == "file" and not self.depth_path:
             raise ReCamError("Depth from files was chosen, but no file or folder is given.")
+        for each in dataclasses.fields(self):
+            value = getattr(self, each.name)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ReCamError(f"{each.name}: found {value}, expected a finite number.")
+        if self.camera_frame is not None and abs(self.camera_frame) > _LAST_FRAME:
+            raise ReCamError(f"camera_frame: found {self.camera_frame:g}, expected a frame that Blender can go to.")
         if self.subject_distance <= 0:
             raise ReCamError(f"The subject distance is {self.subject_distance:g} m; it must be more than 0.")
         if self.lens < 0:

@@ -10,6 +10,8 @@ import contextlib
 import dataclasses
 import json
 import os
+import shutil
+import tempfile
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
@@ -65,13 +67,16 @@ def reshoot(
     """
     with _in_words(), runtime.scratch_folder() as folder:
         worker = runtime.worker(python)
+        yield from _wait_for(worker)
+        _check_folder(_folder(request))
         shots = yield from plan(request, folder)
         made: list[Take] = []
         notes: list[str] = []
         for shot in shots:
             take = _existing(request, shot) if skip_existing else None
             if take is None:
-                take = yield from _make(request, shot, worker, folder)
+                with _told_of(made):
+                    take = yield from _make(request, shot, worker, folder)
             notes += [*shot.notes, *take.result.warnings]
             if insert and not take.skipped:
                 strip, remarks = _insert(request, take)
@@ -119,6 +124,22 @@ def drain(work: Generator[Step, None, T], report: Callable[[Progress], None] = l
 
 
 # Making: the worker's part, and what goes before and after it
+
+
+def _wait_for(worker: client.Worker) -> Generator[Step, None, None]:
+    """Until the worker has said that it is one: before anything slow is done for its sake."""
+    while worker.greeting is None:
+        for event in worker.poll():
+            if isinstance(event, client.Died):
+                raise ReCamError(event.message)
+        yield Step(Progress(phase="Starting", step=0, total=0), idle=True)
+
+
+def _check_folder(folder: str) -> None:
+    """Raise OSError where no take can be written; takes may be slow to make."""
+    os.makedirs(folder, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
+        pass
 
 
 def _make(request: Request, shot: Shot, worker: client.Worker, folder: str) -> Generator[Step, None, Take]:
@@ -171,6 +192,8 @@ def _existing(request: Request, shot: Shot) -> Take | None:
     if found is None:
         return None
     result = Result.from_json(found.record["result"])
+    if result.mask and not os.path.exists(os.path.join(os.path.dirname(found.path), os.path.basename(result.mask))):
+        return None
     return Take(found.path, Job.from_json(found.record["job"]), result, skipped=True)
 
 
@@ -184,6 +207,7 @@ def _insert(request: Request, take: Take) -> tuple[str, list[str]]:
         length=len(take.job),
         metadata={"job": json.dumps(take.job.to_json()), "result": json.dumps(take.result.to_json())},
     )
+    bpy.ops.ed.undo_push(message="Re-shoot")
     return strip.name, remarks
 
 
@@ -202,23 +226,41 @@ def _export(request: Request, path: str) -> Generator[Step, None, list[str]]:
         base = os.path.splitext(path)[0]
         folder = f"{base}_files"
         os.makedirs(folder)
-        shots = yield from plan(request, folder)
-        written = []
-        for number, shot in enumerate(shots, 1):
-            job = yield from _with_depth(shot, folder)
-            place = path if len(shots) == 1 else f"{base}_{number:02d}.json"
-            # Not the job's own name: a take's record has the name of the take.
-            output = f"{os.path.splitext(place)[0]}_take{contract.FORMATS[request.format]}"
-            job = dataclasses.replace(job, output=dataclasses.replace(job.output, path=output))
-            with open(place, "x", encoding="utf-8") as file:
-                json.dump(job.to_json(), file, ensure_ascii=False, indent=1)
-            written.append(place)
+        written: list[str] = []
+        try:
+            shots = yield from plan(request, folder)
+            for number, shot in enumerate(shots, 1):
+                job = yield from _with_depth(shot, folder)
+                place = path if len(shots) == 1 else f"{base}_{number:02d}.json"
+                # Not the job's own name: a take's record has the name of the take.
+                output = f"{os.path.splitext(place)[0]}_take{contract.FORMATS[request.format]}"
+                job = dataclasses.replace(job, output=dataclasses.replace(job.output, path=output))
+                with open(place, "x", encoding="ascii") as file:
+                    written.append(place)
+                    json.dump(job.to_json(), file, indent=1)
+        except BaseException:
+            # All of it was made here and now: the same command may be given again.
+            for place in written:
+                os.remove(place)
+            shutil.rmtree(folder)
+            raise
         if not os.listdir(folder):
             os.rmdir(folder)
         return written
 
 
 # Errors of the parts, as this module speaks
+
+
+@contextlib.contextmanager
+def _told_of(made: list[Take]) -> Iterator[None]:
+    """What fails after a cut leaves the takes before it where they are; the message says so."""
+    try:
+        yield
+    except ReCamError as error:
+        if not made:
+            raise
+        raise ReCamError(f"{error} Made before that: {', '.join(take.strip or take.path for take in made)}.") from error
 
 
 @contextlib.contextmanager

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -11,18 +13,19 @@ import bpy
 
 from ..backend.contract import Progress
 from . import client
+from .errors import ReCamError
 from .preferences import ADDON, backend_python
+
+_LOG = re.compile(r"worker-\d+\.log(\.1)?")
+_KEPT_SECONDS = 7 * 24 * 3600
 
 
 @dataclass
 class Running:
     """A job under way, as the panel shows it."""
 
-    strip: str
-    camera: str
     progress: Progress = field(default_factory=lambda: Progress(phase="Starting", step=0, total=0))
     cancel_asked: bool = False
-    started: float = field(default_factory=time.monotonic)
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,10 @@ def worker(python: str = "") -> client.Worker:
         stop_worker()
     if _worker is None:
         root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-        _worker = client.Worker.start(interpreter, package_folder=root, log_path=log_path())
+        try:
+            _worker = client.Worker.start(interpreter, package_folder=root, log_path=log_path())
+        except OSError as error:
+            raise ReCamError(f"The backend's Python {interpreter!r} cannot be started ({error}).") from error
         _interpreter = interpreter
     return _worker
 
@@ -80,6 +86,11 @@ def log_path() -> str:
     """Where the worker of this Blender writes what it has to say."""
     folder = os.path.join(user_folder(), "logs")
     os.makedirs(folder, exist_ok=True)
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        if _LOG.fullmatch(name) and time.time() - os.path.getmtime(path) > _KEPT_SECONDS:
+            with contextlib.suppress(OSError):  # another Blender has it open, or was quicker
+                os.remove(path)
     return os.path.join(folder, f"worker-{os.getpid()}.log")
 
 

@@ -86,6 +86,7 @@ def test_save_as_writes_another_file_with_the_take_in_it(command, blend):
 
 
 def test_export_job_writes_a_job_and_no_take(command, blend):
+    command("export-job", blend, "--strip", "clip", "--camera", "Nobody", "--job", blend.parent / "job.json", code=2)
     command("export-job", blend, "--strip", "clip", "--camera", "Target", "--job", blend.parent / "job.json")
     job = json.loads((blend.parent / "job.json").read_text(encoding="utf-8"))
     assert len(job["target"]["poses"]) == shots.FRAMES
@@ -100,11 +101,17 @@ def test_export_job_writes_a_job_and_no_take(command, blend):
         (["render", "BLEND", "--strip", "clop"], "'clip'"),
         (["render", "BLEND", "--strip", "clip", "--engine", "magic"], "magic"),
         (["render", "BLEND", "--strip", "clip", "--seed", "many"], "many"),
+        (["render", "BLEND", "--strip", "clip", "--camera", "Nobody"], "'Target'"),
+        (["render", "BLEND", "--strip", "clip", "--camera-frame", "nan"], "camera_frame"),
+        (["render", "BLEND", "--strip", "clip", "--camera-frame", "1e12"], "camera_frame"),
+        (["render", "BLEND", "--strip", "clip", "--save-as", "/no/such/folder/x.blend"], "/no/such/folder"),
+        (["render", "BLEND", "--strip", "clip", "--save-as", "CLIP"], "already"),
         (["batch", "nowhere.csv"], "nowhere.csv"),
     ],
 )
 def test_bad_input_is_told_with_code_2(command, blend, arguments, word):
-    done = command(*[str(blend) if each == "BLEND" else each for each in arguments], code=2)
+    files = {"BLEND": str(blend), "CLIP": str(blend.with_name("clip.mkv"))}
+    done = command(*[files.get(each, each) for each in arguments], code=2)
     assert word in done.stderr
     assert "Traceback" not in done.stderr
 
@@ -116,6 +123,65 @@ def test_a_table_is_checked_before_any_work(command, table):
     assert "Line 22" in done.stderr
     assert "colour" in done.stderr
     assert not (table.parent / "takes").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("blend,strip,strip", ["twice", "strip"]),
+        ("blend,scene", ["no column", "strip"]),
+        ("blend,strip,settings\nshot é.blend,clip,folder=/tmp", ["Line 2", "folder"]),
+        ("blend,strip,settings\nshot é.blend,clip,lens", ["Line 2", "name=value"]),
+        ("blend,strip\nother.blend,clip", ["Line 2", "other.blend"]),
+        ("blend,strip\nshot é.blend,clip,more", ["Line 2", "more or fewer"]),
+        ("blend,strip", ["no shots"]),
+    ],
+)
+def test_what_is_wrong_with_a_table_is_told(command, blend, line, words):
+    table = blend.with_name("wrong.csv")
+    table.write_text(line + "\n", encoding="utf-8")
+    told = command("batch", table, code=2).stderr
+    assert all(word in told for word in words), told
+
+
+def test_a_scene_chooses_between_strips_of_one_name(command, addon, backend_python, folder):
+    for name in ("Edit", "Other"):
+        shots.new_edit(backend_python, folder, name)
+    blend, table = folder / "two.blend", folder / "two.csv"
+    bpy.ops.wm.save_as_mainfile(filepath=str(blend))
+    assert "--scene" in command("render", blend, "--strip", "clip", code=2).stderr
+    command("render", blend, "--strip", "clip", "--scene", "Other", "--out", folder / "takes")
+    table.write_text("blend,scene,strip,out\ntwo.blend,Other,clip,takes\n", encoding="utf-8")
+    assert [each["status"] for each in lines(command("batch", table).stdout)] == ["skipped"]
+
+
+def test_what_nobody_foresaw_ends_one_shot_alone(environment, table, tmp_path):
+    """A defect in the way of the first shot: the others are made, and its traceback is there to be read."""
+    program = tmp_path / "broken.py"
+    source = Path(COMMAND[1]).read_text(encoding="utf-8")
+    broken = """
+from bl_ext.user_default.recam_blender.recam_blender import reshoot
+whole, calls = reshoot.reshoot_now, []
+def once(*arguments, **options):
+    calls.append(1)
+    if len(calls) == 1:
+        raise KeyError("a defect")
+    return whole(*arguments, **options)
+reshoot.reshoot_now = once
+"""
+    program.write_text(source.replace("sys.exit(", broken + "\nsys.exit("), encoding="utf-8")
+    rows = table.read_text(encoding="utf-8").splitlines()[:3]
+    table.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, str(program), "batch", str(table)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert [each["status"] for each in lines(done.stdout)] == ["failed", "done"]
+    assert "KeyError" in done.stderr
 
 
 def test_one_bad_shot_does_not_stop_the_others(command, table):

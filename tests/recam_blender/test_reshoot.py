@@ -209,6 +209,55 @@ def test_a_backend_that_is_not_there_is_told(edit, asked, recam, tmp_path):
     expect_words(recam, lambda: recam("reshoot").reshoot_now(asked(), python=missing), missing)
 
 
+def test_a_python_that_is_no_backend_is_told_before_any_work(edit, asked, recam, folder):
+    (folder / "python").write_text("no program")
+    expect_words(recam, lambda: recam("reshoot").reshoot_now(asked(), python=str(folder / "python")), "python")
+    (folder / "python").write_text("#!/bin/sh\necho nothing\nexit 3\n")
+    (folder / "python").chmod(0o755)
+    steps = recam("reshoot").reshoot(asked(), python=str(folder / "python"))
+    phases = set()
+
+    def run():
+        for step in steps:
+            phases.add(step.progress.phase)
+            time.sleep(0.01)
+
+    expect_words(recam, run, "worker")
+    assert phases == {"Starting"}
+
+
+def test_a_failed_export_leaves_nothing_in_the_way_of_the_next(edit, asked, recam, folder):
+    (folder / "clip.mkv").rename(folder / "away.mkv")
+    before = sorted(each.name for each in folder.iterdir())
+    expect_words(recam, lambda: recam("reshoot").export_job(asked(), str(folder / "job.json")), "clip.mkv")
+    assert sorted(each.name for each in folder.iterdir()) == before
+    (folder / "away.mkv").rename(folder / "clip.mkv")
+    assert recam("reshoot").export_job(asked(), str(folder / "job.json")) == [str(folder / "job.json")]
+
+
+def test_takes_before_a_failed_cut_stay_and_are_named(edit, asked, recam, folder, backend_python):
+    shots.add_camera(edit, "Other", move=0.2)
+    for name, frame in (("Target", 1), ("Other", shots.START + 5)):
+        edit.timeline_markers.new(name, frame=frame).camera = bpy.data.objects[name]
+    worker = recam("runtime").worker(backend_python)
+
+    def kill_after_the_first():
+        for _ in recam("reshoot").reshoot(asked(camera="", folder=str(folder)), python=backend_python):
+            if "clip_Target_v001" in strips(edit):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(worker.pid, signal.SIGKILL)
+            time.sleep(0.01)
+
+    expect_words(recam, kill_after_the_first, "worker", "clip_Target_v001")
+    assert shots.left_behind(folder) == ["clip.mkv"]
+
+
+def test_a_take_whose_mask_is_gone_is_made_again(edit, asked, run, folder):
+    first = run(asked(folder=str(folder), mask=True), skip_existing=True).takes[0]
+    Path(first.result.mask).unlink()
+    assert not run(asked(folder=str(folder), mask=True), skip_existing=True).takes[0].skipped
+
+
 def test_a_clip_that_has_gone_is_named(edit, asked, run, recam, folder):
     (folder / "clip.mkv").unlink()
     expect_words(recam, lambda: run(asked(folder=str(folder))), "clip.mkv")
