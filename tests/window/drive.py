@@ -46,7 +46,6 @@ def show_panel():
     window, area = sequencer()
     scene = edit()
     window.workspace.sequencer_scene = scene
-    scene.sequence_editor.active_strip = scene.sequence_editor.strips[0]
     area.spaces.active.show_region_ui = True
     bpy.app.timers.register(choose_tab, first_interval=1.0, persistent=True)
 

@@ -2,8 +2,9 @@
 
     python3 session.py ZIP BLEND FOLDER
 
-Presses Re-shoot, waits for the take, takes it back with Ctrl-Z. Pictures and Blender's own words go to FOLDER; what was
-seen is the last line on standard output, as JSON. Standard library only: the screen's system has nothing else.
+Presses Re-shoot, waits for the take, takes it back with Ctrl-Z; presses again, closes a menu with Escape, which is
+none of the job's business, and cancels it with another. Pictures and Blender's own words go to FOLDER; what was seen is
+the last line on standard output, as JSON. Standard library only: the screen's system has nothing else.
 """
 
 import json
@@ -91,7 +92,22 @@ try:
     undone = wait_for("undo", UNDO_SECONDS, lambda state: state["strips"] != after["strips"])
     settled()
     picture("4_undone")
-    print(json.dumps({"before": before, "after": after, "undone": undone}))
+
+    click(left + BUTTON[0], top + BUTTON[1])
+    wait_for("second job", 20, lambda state: state["running"])
+    xdotool("mousemove", left - 400, top + 100)
+    xdotool("click", 3)
+    time.sleep(1.5)
+    picture("5_menu")
+    xdotool("key", "Escape")
+    time.sleep(1.5)
+    menu_closed = latest()
+    xdotool("key", "Escape")
+    cancelled = wait_for("cancel", 20, lambda state: not state["running"])
+    settled()
+    picture("6_cancelled")
+    seen = {"before": before, "after": after, "undone": undone, "menu_closed": menu_closed, "cancelled": cancelled}
+    print(json.dumps(seen))
 finally:
     blender.kill()
     blender.wait()

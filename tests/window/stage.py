@@ -26,6 +26,7 @@ bpy.ops.wm.read_homefile(use_empty=True)
 scene = build.build(seed=0, arc_degrees=3.0)
 strip = build.add_footage(scene, str(ROOT / "samples" / "footage" / "seed0_source.mp4"))
 strip.frame_final_duration = FRAMES
+scene.sequence_editor.active_strip = strip
 scene.recam.source_camera = bpy.data.objects["Source"]
 scene.recam.subject_distance = build.SUBJECT_DISTANCE
 blend = folder / "sample.blend"

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,7 @@ def sample(tmp_path_factory):
     """The sample's .blend, with a second of its footage in the sequencer, and the extension's zip."""
     folder = tmp_path_factory.mktemp("sample é")
     made = subprocess.run(
-        [os.environ["RECAM_BLENDER"], str(Path(__file__).with_name("stage.py")), str(folder)],
+        [os.environ["RECAM_BLENDER"], str(Path(__file__).with_name("stage.py")), str(tmp_path)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -33,20 +32,18 @@ def sample(tmp_path_factory):
     return json.loads(made.stdout.splitlines()[-1])
 
 
-def test_install_press_the_button_see_the_take_and_undo_it(sample):
-    # A folder that the other system sees at the same path, which temporary ones of pytest's may not be.
-    folder = Path(tempfile.mkdtemp(prefix="recam-window-"))
-    environment = os.environ | {"BLENDER_USER_RESOURCES": str(folder / "resources")}
+def test_install_press_the_button_see_the_take_undo_it_and_cancel_another(sample, tmp_path):
+    environment = os.environ | {"BLENDER_USER_RESOURCES": str(tmp_path / "resources")}
     session = [str(TOOL), "window", "python3", str(Path(__file__).with_name("session.py"))]
     done = subprocess.run(
-        [*session, sample["zip"], sample["blend"], str(folder)],
+        [*session, sample["zip"], sample["blend"], str(tmp_path)],
         env=environment,
         capture_output=True,
         text=True,
         timeout=900,
         check=False,
     )
-    words = (folder / "blender.log").read_text(encoding="utf-8", errors="replace")
+    words = (tmp_path / "blender.log").read_text(encoding="utf-8", errors="replace")
     assert done.returncode == 0, done.stdout + done.stderr + words[-4000:]
     seen = json.loads(done.stdout.splitlines()[-1])
 
@@ -55,5 +52,42 @@ def test_install_press_the_button_see_the_take_and_undo_it(sample):
     assert take == "footage_Target_v001"
     assert seen["undone"]["strips"] == seen["before"]["strips"]
     assert (Path(sample["blend"]).parent / "recam" / f"{take}.mp4").stat().st_size > 10_000
+    assert seen["menu_closed"]["running"], "Escape closed a menu, and cancelled the job besides"
+    assert seen["cancelled"]["message"] == "Cancelled"
+    assert seen["cancelled"]["strips"] == seen["before"]["strips"]
+    assert sorted(path.name for path in (Path(sample["blend"]).parent / "recam").iterdir()) == [
+        f"{take}.json",
+        f"{take}.mp4",
+    ]
     assert "Python script error" not in words
     assert "Traceback" not in words
+
+
+def test_the_command_line_of_an_installed_blender(sample, tmp_path):
+    environment = os.environ | {"BLENDER_USER_RESOURCES": str(tmp_path / "resources")}
+
+    def blender(*arguments):
+        done = subprocess.run(
+            [str(TOOL), "run", "blender", *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    code, said, _ = blender("--command", "extension", "install-file", "-r", "user_default", "-e", sample["zip"])
+    assert code == 0, said
+    shot = ["recam", "render", sample["blend"], "--strip", "footage", "--depth", "plane", "--out", str(tmp_path)]
+    code, said, complaints = blender("--command", *shot)
+    assert code == 0, complaints
+    assert said.splitlines()[-1] == str(tmp_path / "footage_Target_v001.mp4")
+    # As farms start it: no extension is on but the one that is named.
+    bare = ["--factory-startup", "--addons", "bl_ext.user_default.recam_blender"]
+    code, said, complaints = blender(*bare, "--command", *shot, "--skip-existing")
+    assert code == 0, complaints
+    assert said.splitlines()[-1] == str(tmp_path / "footage_Target_v001.mp4")
+    code, _, complaints = blender(*bare, "--command", "recam", "render", sample["blend"], "--strip", "nothing")
+    assert code == 2
+    assert "'footage'" in complaints
