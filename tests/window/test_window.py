@@ -22,7 +22,7 @@ def sample(tmp_path_factory):
     """The sample's .blend, with a second of its footage in the sequencer, and the extension's zip."""
     folder = tmp_path_factory.mktemp("sample é")
     made = subprocess.run(
-        [os.environ["RECAM_BLENDER"], str(Path(__file__).with_name("stage.py")), str(tmp_path)],
+        [os.environ["RECAM_BLENDER"], str(Path(__file__).with_name("stage.py")), str(folder)],
         cwd=ROOT,
         capture_output=True,
         text=True,
