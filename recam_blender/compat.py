@@ -116,13 +116,9 @@ def connected(strip: Any) -> list[Any]:
     return list(getattr(strip, "connections", ()))
 
 
-def new_effect(owner: Any, kind: str, *, name: str, channel: int, start: int, stop: int, strip: Any) -> Any:
-    """An effect strip with one input."""
-    function = strips(owner).new_effect
-    known = {each.identifier for each in strips(owner).bl_rna.functions["new_effect"].parameters}
-    end = {"length": stop - start} if "length" in known else {"frame_end": stop}
-    source = {"input1" if "input1" in known else "seq1": strip}
-    return function(name=name, type=kind, channel=channel, frame_start=start, **end, **source)
+def has_white_balance(view: Any) -> bool:
+    """Whether a scene's view changes the white balance, as it can from 4.3."""
+    return bool(getattr(view, "use_white_balance", False))
 
 
 def animated_paths(data: bpy.types.ID) -> Iterator[str]:

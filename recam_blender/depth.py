@@ -11,7 +11,6 @@ field are not seen.
 from __future__ import annotations
 
 import hashlib
-import math
 import os
 import subprocess
 import sys
@@ -30,6 +29,8 @@ from mathutils import Matrix
 from ..backend import contract
 from . import compat
 from .errors import ReCamError
+from .sampling import matrix_world_from_pose, split_frame
+from .temporary import mark
 
 METHODS = ("workbench", "cycles")
 METHOD_VARIABLE = "RECAM_DEPTH"
@@ -111,7 +112,11 @@ def render_depth(
             yield "Rendering the depth of the scene", index, len(frames)
             path = os.path.join(folder, f"depth_{index:05d}.npy")
             shot = _Shot(*key, trajectory.width, trajectory.height, clip)
-            np.save(path, _render(_find(name), shot, method, folder), allow_pickle=False)
+            depth = _render(_find(name), shot, method, folder)
+            try:
+                np.save(path, depth, allow_pickle=False)
+            except OSError as error:
+                raise DepthError(f"The depth of the scene could not be stored ({error.strerror}): {path!r}.") from error
             made[key] = path
         files.append(made[key])
     return tuple(files)
@@ -234,6 +239,11 @@ def _render(scene: bpy.types.Scene, shot: _Shot, method: str, folder: str) -> np
         if not os.path.exists(path):
             raise DepthError(f"Rendering the depth of scene '{scene.name}' was stopped.")
     try:
+        # Uncompressed, of one channel of 4 bytes. Blender says nothing of a file that it could not finish.
+        if os.path.getsize(path) < shot.width * shot.height * 4:
+            raise DepthError(
+                f"The depth of scene '{scene.name}' was not written whole. The disk may be full: {folder!r}."
+            )
         depth = _read(path, shot.width, shot.height)
     finally:
         os.remove(path)
@@ -244,6 +254,8 @@ def _render(scene: bpy.types.Scene, shot: _Shot, method: str, folder: str) -> np
 def _read(path: str, width: int, height: int) -> npt.NDArray[np.float32]:
     image = bpy.data.images.load(path, check_existing=False)
     try:
+        if tuple(image.size) != (width, height) or not image.channels:
+            raise DepthError(f"Blender cannot read the depth that it rendered: {path!r}. The disk may be full.")
         image.colorspace_settings.name = "Non-Color"
         pixels = np.empty((height, width, image.channels), np.float32)
         image.pixels.foreach_get(pixels.ravel())
@@ -264,13 +276,14 @@ def _prepared_copy(scene: bpy.types.Scene, shot: _Shot, method: str) -> Iterator
         # The copy shares the scene's action, and would have its settings changed back by it.
         copy.animation_data_clear()
         copy.timeline_markers.clear()
-        _go_to(copy, shot.frame)
+        _stand_at(copy, shot.frame)
         _strip_down(copy, shot)
         rubbish += _set_camera(copy, shot)
         rubbish += _METHODS[method](copy)
         layers = _use_layers(copy)
         group = compat.composite_depth(copy, layers)
         rubbish += [group] if group is not None else []
+        mark(*rubbish)
         yield copy
     finally:
         bpy.data.batch_remove(rubbish)
@@ -278,14 +291,15 @@ def _prepared_copy(scene: bpy.types.Scene, shot: _Shot, method: str) -> Iterator
             bpy.data.batch_remove([image for image in bpy.data.images if image.type == "RENDER_RESULT"])
 
 
-def _go_to(copy: bpy.types.Scene, frame: float) -> None:
+def _stand_at(copy: bpy.types.Scene, frame: float) -> None:
+    """Where rendering evaluates the copy: to do so here, as sampling must, would cost a heavy scene as much again."""
     copy.lock_frame_selection_to_range = False
-    whole = math.floor(frame + 1e-6)
+    whole, part = split_frame(frame)
     if whole >= 0:
-        copy.frame_float = max(frame, whole)
+        copy.frame_float = whole + part
     else:
-        # Negative frames can be set this way alone, which evaluates the scene once for nothing.
-        copy.frame_set(whole, subframe=max(0.0, frame - whole))
+        # Negative frames can be set this way alone.
+        copy.frame_set(whole, subframe=part)
 
 
 def _strip_down(copy: bpy.types.Scene, shot: _Shot) -> None:
@@ -307,10 +321,8 @@ def _set_camera(copy: bpy.types.Scene, shot: _Shot) -> list[bpy.types.ID]:
     lens, width, height = shot.lens, shot.width, shot.height
     data = bpy.data.cameras.new(copy.name)
     camera = bpy.data.objects.new(copy.name, data)
-    pose = np.array(shot.pose) @ np.diag((1.0, -1.0, -1.0, 1.0))
-    pose[:3, 3] /= copy.unit_settings.scale_length
     camera.rotation_mode = "QUATERNION"
-    camera.matrix_world = Matrix(pose.tolist())
+    camera.matrix_world = Matrix(matrix_world_from_pose(shot.pose, copy).tolist())
     # Blender's sensor spans the width; a lens of another height to width is one of unequal pixels.
     stretch = lens.fx / lens.fy
     copy.render.pixel_aspect_x, copy.render.pixel_aspect_y = max(1.0, 1 / stretch), max(1.0, stretch)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 import os
-import struct
 import tempfile
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,9 +21,23 @@ import bpy
 from ..backend import contract
 from . import compat, ruler
 from .displaymatrix import is_turned
-from .intermediate import FootageError, Stage, Subject, render_frames
+from .intermediate import Stage, Subject, render_frames
+from .media import (
+    PICTURES,
+    TIMING,
+    FootageError,
+    Media,
+    absolute,
+    animated,
+    are_of_one_size,
+    check_sources,
+    existing,
+    is_plain,
+    media_of,
+    plain_index,
+)
 
-__all__ = ["FootageError", "FootageFound", "read_footage", "read_footage_now", "shown_size"]
+__all__ = ["FootageError", "FootageFound", "read_footage", "shown_size", "with_effects"]
 
 Step = tuple[str, int, int]
 """What is being done, steps done, steps in all."""
@@ -39,12 +52,15 @@ class FootageFound:
         notes: whole sentences.
         start: the timeline frame of the first index.
         stop: one after the last.
+        source_frames: per timeline frame the place in the strip's own file: the frame of the movie, or which one of all
+            the strip's pictures, those that are cut away counted too. None of them for an intermediate.
     """
 
     footage: contract.Footage
     notes: tuple[str, ...]
     start: int
     stop: int
+    source_frames: tuple[int, ...]
 
 
 def read_footage(
@@ -66,25 +82,28 @@ def read_footage(
     """
     start, stop = _range(strip, frames)
     name = strip.name
-    shown = _shown_through(scene, strip)
+    shown = with_effects(scene, strip)[-1]
     leaf = _leaf(shown)
     subject = Subject.of(scene, shown)
     changes = _changes(scene, shown, leaf)
     if leaf is not None and not changes:
-        media = _media(scene, leaf)
+        media = media_of(scene, leaf)
         remarks = tuple(_remarks(scene, leaf, media))
         indexes: list[int] | None
-        if shown == leaf and _is_plain(scene, leaf, media):
-            indexes = [_formula(leaf, media, frame) for frame in range(start, stop)]
+        if shown == leaf and is_plain(scene, leaf):
+            indexes = [plain_index(leaf, media.count, frame) for frame in range(start, stop)]
         else:
             timing = _timing(shown, leaf)
             remarks = (f"Strip {name!r} is {timing}: which frame it shows when was measured with a ruler.", *remarks)
             indexes = yield from _measured(subject, leaf.name, media, range(start, stop))
-        if indexes is not None and max(indexes) < media.count:
-            return FootageFound(_footage(name, media, indexes), remarks, start, stop)
-        changes = ["blended from frame to frame, or longer than its file"]
+        if indexes is None or max(indexes) >= media.count:
+            changes = ["blended from frame to frame, or longer than its file"]
+        elif not _is_even(name, media, indexes):
+            changes = ["made of pictures of several sizes"]
+        else:
+            return FootageFound(_footage(media, indexes), remarks, start, stop, tuple(indexes))
     scene, shown = subject.found()
-    _check_sources(scene, shown)
+    check_sources(scene, shown, range(start, stop))
     width, height = scene.render.resolution_x, scene.render.resolution_y
     files, digest = yield from render_frames(subject, range(start, stop), folder=folder)
     note = (
@@ -99,25 +118,12 @@ def read_footage(
         height=height,
         identity=f"intermediate {digest}",
     )
-    return FootageFound(footage, (note,), start, stop)
-
-
-def read_footage_now(
-    scene: bpy.types.Scene, strip: Any, frames: tuple[int, int] | None = None, *, folder: str
-) -> FootageFound:
-    """:func:`read_footage`, run to its end."""
-    work = read_footage(scene, strip, frames, folder=folder)
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            found: FootageFound = end.value
-            return found
+    return FootageFound(footage, (note,), start, stop, ())
 
 
 def shown_size(scene: bpy.types.Scene, strip: Any) -> tuple[float, float]:
     """How many pixels of the scene's frame (at 100 %) a strip's footage covers: what its takes are to cover, too."""
-    shown = _shown_through(scene, strip)
+    shown = with_effects(scene, strip)[-1]
     leaf = _leaf(shown)
     if leaf is not None and not _changes(scene, shown, leaf):
         width, height = leaf.elements[0].orig_width, leaf.elements[0].orig_height
@@ -126,18 +132,23 @@ def shown_size(scene: bpy.types.Scene, strip: Any) -> tuple[float, float]:
     return scene.render.resolution_x, scene.render.resolution_y
 
 
+def with_effects(scene: bpy.types.Scene, strip: Any) -> list[Any]:
+    """The strip and the effects with one input on top of it that count as its footage, the outermost last."""
+    for each in compat.strips_all(scene):
+        if each.type in _ONE_INPUT and not each.mute and getattr(each, "input_1", None) == strip:
+            return [strip, *with_effects(scene, each)]
+    return [strip]
+
+
 # Which way
 
 
 _ONE_INPUT = ("SPEED", "GAUSSIAN_BLUR", "GLOW", "TRANSFORM")
 # What may be animated and yet leave the pictures as they are.
 _UNSEEN = {"volume", "pan", "mute"}
-_TIMING = {"strobe", "speed_factor", "speed_length", "speed_frame_number"}
 
 # What movies and pictures are to Blender unless somebody says otherwise.
 _SPACE = "sRGB"
-# Kinds of pictures that the backend reads as Blender does.
-_PICTURES = (".png", ".jpg", ".jpeg", ".exr")
 
 
 def _range(strip: Any, frames: tuple[int, int] | None) -> tuple[int, int]:
@@ -149,14 +160,6 @@ def _range(strip: Any, frames: tuple[int, int] | None) -> tuple[int, int]:
     if not first <= start < stop <= end:
         raise FootageError(f"Strip {strip.name!r} covers frames {first} to {end - 1}, not {start} to {stop - 1}.")
     return start, stop
-
-
-def _shown_through(scene: bpy.types.Scene, strip: Any) -> Any:
-    """The strip, or the outermost of the one-input effects on top of it."""
-    for each in compat.strips_all(scene):
-        if each.type in _ONE_INPUT and not each.mute and getattr(each, "input_1", None) == strip:
-            return _shown_through(scene, each)
-    return strip
 
 
 def _leaf(strip: Any) -> Any | None:
@@ -171,6 +174,7 @@ _KINDS = {
     "SCENE": "a scene strip",
     "MOVIECLIP": "a clip strip",
     "MASK": "a mask strip",
+    "MULTICAM": "a multicam selector",
     "COLOR": "made by Blender",
     "TEXT": "made by Blender",
 }
@@ -205,9 +209,9 @@ def _changes_of(scene: bpy.types.Scene, strip: Any) -> Iterator[str]:
         yield "under modifiers"
     if strip.type in ("MOVIE", "IMAGE") and _read_otherwise(scene, strip):
         yield "read with other settings than the file's own"
-    if strip.type == "IMAGE" and not all(each.filename.lower().endswith(_PICTURES) for each in strip.elements):
+    if strip.type == "IMAGE" and not all(each.filename.lower().endswith(PICTURES) for each in strip.elements):
         yield "made of pictures that are neither PNG nor JPEG nor EXR"
-    if _animated(scene, strip) - _UNSEEN - _TIMING:
+    if animated(scene, strip) - _UNSEEN - TIMING:
         yield "animated"
 
 
@@ -234,22 +238,9 @@ def _read_otherwise(scene: bpy.types.Scene, strip: Any) -> bool:
         strip.use_deinterlace
         or strip.use_multiview
         or (movie and strip.stream_index)
-        or (movie and not compat.TURNS_MOVIES and is_turned(_absolute(scene, strip.filepath)))
+        or (movie and not compat.TURNS_MOVIES and is_turned(absolute(strip.filepath, scene.library)))
         or (not linear and strip.colorspace_settings.name != _SPACE)
     )
-
-
-def _animated(scene: bpy.types.Scene, strip: Any) -> set[str]:
-    """The names of a strip's properties that keyframes or drivers move."""
-    quoted = f'["{bpy.utils.escape_identifier(strip.name)}"].'
-    return {path.rpartition(".")[2] for path in compat.animated_paths(scene) if quoted in path}
-
-
-def _is_plain(scene: bpy.types.Scene, leaf: Any, media: _Media) -> bool:
-    """Whether nothing but trim, direction and strobe says which frame is shown."""
-    if compat.is_retimed(leaf) or _animated(scene, leaf) & _TIMING:
-        return False
-    return media.kind == "images" or leaf.fps == _fps(scene)
 
 
 def _timing(shown: Any, leaf: Any) -> str:
@@ -260,45 +251,10 @@ def _timing(shown: Any, leaf: Any) -> str:
     return "of another rate than the scene, or animated"
 
 
-def _fps(scene: bpy.types.Scene) -> float:
-    """Frames per second as Blender holds it and a strip's: 32 bits."""
-    rate = scene.render.fps / scene.render.fps_base
-    return float(struct.unpack("f", struct.pack("f", rate))[0])
-
-
-# By formula
-
-
-@dataclass(frozen=True)
-class _Media:
-    """What lies behind a strip: a movie of so many frames, or pictures."""
-
-    kind: str
-    files: tuple[str, ...]
-    count: int
-    width: int
-    height: int
-
-
-def _formula(strip: Any, media: _Media, frame: int) -> int:
-    """The index that a plain strip shows, as Blender works it out (give_frame_index in its sequencer)."""
-    if media.count == 1:
-        return 0
-    last = compat.content_length(strip) - 1
-    index = float(min(max(math.floor(frame - compat.content_start(strip)), 0), last))
-    if strip.use_reverse_frames:
-        index = last - index
-    if strip.strobe > 1:
-        index -= math.fmod(index, strip.strobe)
-    return compat.content_trim(strip)[0] + math.floor(index + 0.5)
-
-
 # By ruler
 
 
-def _measured(
-    subject: Subject, leaf_name: str, media: _Media, frames: range
-) -> Generator[Step, None, list[int] | None]:
+def _measured(subject: Subject, leaf_name: str, media: Media, frames: range) -> Generator[Step, None, list[int] | None]:
     """The index that Blender shows at each of these frames, or None where it blends some."""
     if media.count == 1:
         return [0] * len(frames)
@@ -339,57 +295,18 @@ def _measured(
 # Files
 
 
-def _media(scene: bpy.types.Scene, strip: Any) -> _Media:
-    if strip.type == "MOVIE":
-        path = _existing(strip.name, _absolute(scene, strip.filepath))
-        width, height, count = _probe_movie(strip, path)
-        return _Media("movie", (path,), count, width, height)
-    folder = _absolute(scene, strip.directory)
-    files = tuple(os.path.join(folder, each.filename) for each in strip.elements)
-    first = _existing(strip.name, files[0] if len(files) == 1 else files[compat.content_trim(strip)[0]])
-    width, height = _probe_picture(strip, first)
-    return _Media("images", files, len(files), width, height)
+def _is_even(name: str, media: Media, indexes: Sequence[int]) -> bool:
+    """Whether all pictures that are shown are of one size. Raises FootageError where one is missing."""
+    if media.kind == "movie":
+        return True
+    return are_of_one_size(tuple(existing(name, media.files[index]) for index in sorted(set(indexes))))
 
 
-def _absolute(scene: bpy.types.Scene, path: str) -> str:
-    absolute: str = bpy.path.abspath(path, library=scene.library)
-    return os.path.normpath(absolute)
-
-
-def _existing(name: str, path: str) -> str:
-    if not os.path.isfile(path):
-        raise FootageError(f"The file of strip {name!r} is missing: {path!r}.")
-    return path
-
-
-def _probe_movie(strip: Any, path: str) -> tuple[int, int, int]:
-    """Width, height and number of frames, as Blender sees them."""
-    clip = bpy.data.movieclips.load(path)
-    try:
-        (width, height), count = clip.size, clip.frame_duration
-    finally:
-        bpy.data.movieclips.remove(clip)
-    if not width or not count:
-        raise FootageError(f"The file of strip {strip.name!r} cannot be read as a movie: {path!r}.")
-    return width, height, count
-
-
-def _probe_picture(strip: Any, path: str) -> tuple[int, int]:
-    image = bpy.data.images.load(path)
-    try:
-        width, height = image.size
-    finally:
-        bpy.data.images.remove(image)
-    if not width:
-        raise FootageError(f"The file of strip {strip.name!r} cannot be read as a picture: {path!r}.")
-    return width, height
-
-
-def _footage(name: str, media: _Media, indexes: Sequence[int]) -> contract.Footage:
+def _footage(media: Media, indexes: Sequence[int]) -> contract.Footage:
     files: Sequence[str] = media.files
     if media.kind == "images":
         used = sorted(set(indexes))
-        files = [_existing(name, media.files[index]) for index in used]
+        files = [media.files[index] for index in used]
         places = {index: place for place, index in enumerate(used)}
         indexes = [places[index] for index in indexes]
     return contract.Footage(
@@ -397,7 +314,7 @@ def _footage(name: str, media: _Media, indexes: Sequence[int]) -> contract.Foota
     )
 
 
-def _remarks(scene: bpy.types.Scene, leaf: Any, media: _Media) -> Iterator[str]:
+def _remarks(scene: bpy.types.Scene, leaf: Any, media: Media) -> Iterator[str]:
     if media.files[0].lower().endswith(".exr"):
         yield f"The EXR pictures of strip {leaf.name!r} are read as display-referred: values 0 to 1, as they stand."
     render = scene.render
@@ -406,15 +323,3 @@ def _remarks(scene: bpy.types.Scene, leaf: Any, media: _Media) -> Iterator[str]:
             f"Strip {leaf.name!r} is larger ({media.width} x {media.height}) than the scene's frame "
             f"({render.resolution_x} x {render.resolution_y}): all of it is re-shot, not only what the frame shows."
         )
-
-
-def _check_sources(scene: bpy.types.Scene, strip: Any) -> None:
-    """Refuse what Blender would show as a black or magenta picture: a file that is not there."""
-    if strip.type in ("MOVIE", "IMAGE"):
-        _media(scene, strip)
-    elif strip.type == "SCENE" and strip.scene is None:
-        raise FootageError(f"Scene strip {strip.name!r} has no scene.")
-    below = list(compat.strips(strip)) if strip.type == "META" else []
-    below += [each for each in (getattr(strip, "input_1", None), getattr(strip, "input_2", None)) if each]
-    for each in below:
-        _check_sources(scene, each)

@@ -17,15 +17,12 @@ from typing import Any
 import bpy
 
 from . import compat
-from .errors import ReCamError
+from .media import FootageError, inputs
+from .temporary import mark, remove_leftovers
 
-_MARK = "recam_temporary"
+__all__ = ["Prepare", "Stage", "Subject", "remove_leftovers", "render_frames"]
 
 Prepare = Callable[[bpy.types.Scene, Any], None]
-
-
-class FootageError(ReCamError):
-    """Footage that cannot be read from the sequencer, with the reason."""
 
 
 @dataclass(frozen=True)
@@ -81,15 +78,22 @@ class Stage:
         """Render one frame as an 8 bit RGB picture, a BMP file whose path begins with ``base``; returns the path."""
         copy = self._ensured()
         compat.set_bmp_output(copy)
-        copy.render.filepath = compat.literal_path(base) + "######"
-        copy.frame_start = copy.frame_end = frame
-        path: str = bpy.path.abspath(copy.render.frame_path(frame=frame))
-        # Not write_still: with a scene named, that renders the frame which the *window's* scene stands at.
-        done = bpy.ops.render.render(animation=True, scene=copy.name)
-        if "FINISHED" not in done or not os.path.isfile(path):
+        try:
+            path = _render_numbered(copy, frame, base) if frame >= 0 else _render_still(copy, frame, base)
+        except RuntimeError as error:
+            raise FootageError(
+                f"Frame {frame} of strip {self._subject.strip!r} could not be rendered. {error}"
+            ) from error
+        if not os.path.isfile(path):
             raise FootageError(
                 f"Blender did not render frame {frame} of strip {self._subject.strip!r}. "
                 "Is another render running, or is the disk full?"
+            )
+        # Blender says nothing of a file that it could not finish.
+        if os.path.getsize(path) < _bmp_bytes(copy.render.resolution_x, copy.render.resolution_y):
+            raise FootageError(
+                f"Frame {frame} of strip {self._subject.strip!r} was not written whole. "
+                f"The disk may be full: {os.path.dirname(path)!r}."
             )
         return path
 
@@ -100,13 +104,12 @@ class Stage:
         scene, _ = self._subject.found()
         copy = scene.copy()
         self._copy = copy.session_uid
-        copy[_MARK] = True
+        mark(copy)
         action = compat.own_action(copy)
         if action is not None:
             # Removing a strip removes its curves, and the user's scene shares the action.
             self._action = action.session_uid
-            action[_MARK] = True
-            compat.drop_curves(action, ".mute")
+            mark(action)
         _neutral(copy)
         strip = _isolate(copy, self._subject.strip)
         if self._prepare:
@@ -123,13 +126,6 @@ class Stage:
     def _handlers(self) -> Iterator[Any]:
         handlers = bpy.app.handlers
         yield from (handlers.save_pre, handlers.undo_pre, handlers.redo_pre)
-
-
-def remove_leftovers(*_arguments: object) -> None:
-    """Remove copies that an undo brought back from the time when they were in use: an ``undo_post`` handler."""
-    for things in (bpy.data.scenes, bpy.data.actions):
-        for thing in [each for each in things if each.get(_MARK)]:
-            things.remove(thing)
 
 
 def render_frames(
@@ -160,6 +156,34 @@ def render_frames(
     return tuple(files), digest.hexdigest()
 
 
+# One frame
+
+
+def _render_numbered(copy: bpy.types.Scene, frame: int, base: str) -> str:
+    """As an animation of one frame: of a heavy scene that evaluates nothing but its edit."""
+    copy.render.filepath = compat.literal_path(base) + "######"
+    copy.frame_start = copy.frame_end = frame
+    path: str = bpy.path.abspath(copy.render.frame_path(frame=frame))
+    bpy.ops.render.render(animation=True, scene=copy.name)
+    return path
+
+
+def _render_still(copy: bpy.types.Scene, frame: int, base: str) -> str:
+    """A frame below zero, where no animation can begin."""
+    path = f"{base}{frame:07d}.bmp"
+    copy.render.filepath = compat.literal_path(path)
+    copy.frame_set(frame)
+    # Named in the operator's own "scene", it would be rendered at the frame of the scene in the window.
+    with bpy.context.temp_override(scene=copy):
+        bpy.ops.render.render(write_still=True)
+    return path
+
+
+def _bmp_bytes(width: int, height: int) -> int:
+    """A header, and lines of 3 bytes a pixel that are filled up to multiples of 4."""
+    return 54 + (width * 3 + 3) // 4 * 4 * height
+
+
 # The copy
 
 
@@ -180,7 +204,7 @@ def _neutral(scene: bpy.types.Scene) -> None:
     view.look = "None"
     view.exposure, view.gamma = 0.0, 1.0
     view.use_curve_mapping = False
-    if hasattr(view, "use_white_balance"):
+    if compat.has_white_balance(view):
         view.use_white_balance = False
     render.use_sequencer, render.use_compositing = True, False
     render.use_multiview = render.use_border = render.use_stamp = False
@@ -196,18 +220,29 @@ def _isolate(scene: bpy.types.Scene, name: str) -> Any:
     editor = scene.sequence_editor
     strip = _surfaced(scene, name)
     needed = {each.name for each in _made_of(strip)}
-    for channel in editor.channels:
-        channel.mute = False
+    selectors = [each for each in _made_of(strip) if each.type == "MULTICAM"]
+    # A selector shows one of the channels below it, as they are: what is muted there stays so.
+    below = max((each.channel for each in selectors), default=0)
+    kept = {each.name for each in compat.strips(editor) if each.channel < below} - needed
+    for number, channel in enumerate(editor.channels):
+        if number >= below:
+            channel.mute = False
+    action = scene.animation_data.action if scene.animation_data else None
     for each in list(compat.strips(editor)):
-        each.mute = each.name not in needed
-        if each.type != "SOUND":
+        if each.name not in kept:
+            if action is not None:
+                compat.drop_curves(action, f'["{bpy.utils.escape_identifier(each.name)}"].mute')
+            each.mute = each.name not in needed
+        if hasattr(each, "use_proxy"):  # masks, clips and sounds have none
             each.use_proxy = False
     # What an effect works on is not shown for itself, even where the effect is muted.
-    for each in _effects_on(editor, needed):
+    for each in _effects_on(editor, needed | kept):
         compat.strips(editor).remove(each)
     strip = next(each for each in compat.strips(editor) if each.name == name)
     # How it mixes with what lies below is no property of the footage. Its opacity is: it shows on black.
-    if strip.blend_type not in ("REPLACE", "CROSS", "ALPHA_OVER"):
+    if selectors:
+        strip.blend_type = "REPLACE"
+    elif strip.blend_type not in ("REPLACE", "CROSS", "ALPHA_OVER"):
         strip.blend_type = "ALPHA_OVER"
     return strip
 
@@ -220,6 +255,12 @@ def _surfaced(scene: bpy.types.Scene, name: str) -> Any:
             if strip.name == name:
                 return strip
         around = next(each for each in compat.strips(editor) if each.type == "META" and _holds(each, name))
+        inside = [each for each in compat.strips(around) if each.name == name]
+        if any(part.type == "MULTICAM" for each in inside for part in _made_of(each)):
+            raise FootageError(
+                f"Strip {name!r} shows what a multicam selector inside the meta strip {around.name!r} selects: choose "
+                "the meta strip, or take the selector and its cameras out of it."
+            )
         around.separate()
 
 
@@ -229,14 +270,8 @@ def _holds(meta: Any, name: str) -> bool:
 
 def _made_of(strip: Any) -> Iterator[Any]:
     yield strip
-    for name in ("input_1", "input_2"):
-        below = getattr(strip, name, None)
-        if below is not None:
-            yield from _made_of(below)
-    for modifier in strip.modifiers:
-        mask = getattr(modifier, "input_mask_strip", None)
-        if mask is not None:
-            yield from _made_of(mask)
+    for each in inputs(strip):
+        yield from _made_of(each)
 
 
 def _effects_on(editor: Any, needed: set[str]) -> list[Any]:

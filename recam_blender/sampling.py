@@ -21,7 +21,7 @@ from .errors import ReCamError
 
 Matrix = npt.NDArray[np.float64]
 
-# Blender's camera axes (x right, y up, z backward) to OpenCV's (x right, y down, z forward).
+# Blender's camera axes (x right, y up, z backward) to OpenCV's (x right, y down, z forward), and back.
 _FLIP = np.diag((1.0, -1.0, -1.0))
 # Axes read in float32 are off by a few 1e-7 from right angles; a sheared parent's by far more.
 _SQUARE = 1e-5
@@ -117,6 +117,14 @@ def focal_intrinsics(
     size = sensor.sensor_height if sensor.sensor_fit == "VERTICAL" else sensor.sensor_width
     fx = focal / size * (width if fit == "HORIZONTAL" else height * aspect)
     return contract.Intrinsics(fx=fx, fy=fx / aspect, cx=width / 2, cy=height / 2)
+
+
+def matrix_world_from_pose(pose: contract.Pose, scene: bpy.types.Scene) -> Matrix:
+    """The matrix_world (4, 4) in this scene of a camera of this pose: the way back of :func:`sample_trajectory`."""
+    matrix = np.array(pose, dtype=np.float64)
+    matrix[:3, :3] = matrix[:3, :3] @ _FLIP
+    matrix[:3, 3] /= scene.unit_settings.scale_length
+    return matrix
 
 
 def notes(camera: bpy.types.Object, scene: bpy.types.Scene) -> list[str]:
@@ -223,10 +231,15 @@ def _check_lens_type(name: str, kind: str) -> None:
 # Going through time
 
 
-def _go_to(scene: bpy.types.Scene, frame: float) -> None:
-    # A frame that is whole but for rounding must not be read from just before it.
+def split_frame(frame: float) -> tuple[int, float]:
+    """The whole frame and the part of one after it; what is whole but for rounding is not read from just before."""
     whole = math.floor(frame + 1e-6)
-    scene.frame_set(whole, subframe=max(0.0, frame - whole))
+    return whole, max(0.0, frame - whole)
+
+
+def _go_to(scene: bpy.types.Scene, frame: float) -> None:
+    whole, part = split_frame(frame)
+    scene.frame_set(whole, subframe=part)
 
 
 @contextmanager

@@ -10,7 +10,8 @@ import bpy
 
 from . import compat
 from .errors import ReCamError
-from .footage import shown_size
+from .footage import shown_size, with_effects
+from .media import PICTURES, absolute
 
 __all__ = [
     "SequencerError",
@@ -39,7 +40,9 @@ def insert_take(
     length: int,
     metadata: Mapping[str, str],
 ) -> tuple[Any, list[str]]:
-    """Put a take above its footage, selected and active; the footage's sound is copied under it, muted.
+    """Put a take above its footage and the effects that were read into it, selected and active.
+
+    The footage's sound is copied under it, muted.
 
     The scene and the strip may have been left, renamed or deleted since the take was asked for: without its strip a
     take stands above all that is there, and a note says so.
@@ -60,7 +63,7 @@ def insert_take(
         SequencerError: if the scene is gone, the take is not whole, or no channel is free. Nothing is left behind.
     """
     files = _files(path, length)
-    scene = _scene(scene)
+    scene = _scene(scene, path)
     editor = scene.sequence_editor or scene.sequence_editor_create()
     source_name = source if isinstance(source, str) else source.name
     found = next((each for each in compat.strips_all(scene) if each.name == source_name), None)
@@ -68,8 +71,16 @@ def insert_take(
     owner = _owner(editor, found) if found is not None else editor
     sound = _sound_of(scene, owner, found) if found is not None else None
 
-    above = found.channel if found is not None else _highest(owner, start, start + length)
+    if found is not None:
+        above = max(each.channel for each in with_effects(scene, found))
+    else:
+        above = _highest(owner, start, start + length)
     channel, sound_channel = _channels(owner, above, start, start + length, sound)
+    if channel is None:
+        raise SequencerError(
+            f"No channel above {above} is free from frame {start} to {start + length - 1}: the take is stored, but not "
+            f"in the sequencer, which has {_CHANNELS} channels: {path!r}."
+        )
     strip = _add(owner, path, files, _short(name), channel, start)
     try:
         _check(strip, path, files, start, length)
@@ -88,7 +99,7 @@ def insert_take(
 
 def list_takes(scene: bpy.types.Scene, strip: Any) -> list[Any]:
     """The takes of a footage strip that stand in the scene's sequencer, the lowest channel first."""
-    takes = [each for each in compat.strips_all(scene) if KEY in each and each[KEY].get("source") == strip.name]
+    takes = [each for each in compat.strips_all(scene) if _texts(each).get("source") == strip.name]
     return sorted(takes, key=lambda each: (each.channel, each.name))
 
 
@@ -97,7 +108,7 @@ def footage_of(scene: bpy.types.Scene, strip: Any) -> Any:
 
     A take whose footage is gone is footage itself.
     """
-    source = strip[KEY].get("source") if strip is not None and KEY in strip else None
+    source = _texts(strip).get("source") if strip is not None else None
     return next((each for each in compat.strips_all(scene) if each.name == source), strip)
 
 
@@ -126,7 +137,7 @@ def view_transform_warning(scene: bpy.types.Scene) -> list[str]:
         reasons.append("exposure or gamma")
     if view.use_curve_mapping:
         reasons.append("curves")
-    if getattr(view, "use_white_balance", False):
+    if compat.has_white_balance(view):
         reasons.append("a white balance")
     if not reasons:
         return []
@@ -136,12 +147,17 @@ def view_transform_warning(scene: bpy.types.Scene) -> list[str]:
     ]
 
 
-def camera_scene_for(scene: bpy.types.Scene, strip: Any) -> tuple[bpy.types.Scene, float]:
+def camera_scene_for(scene: bpy.types.Scene, strip: Any, camera: str = "") -> tuple[bpy.types.Scene, float]:
     """The scene whose cameras go with a strip, and the frame of it that meets the strip's first.
 
     That is the scene of a scene strip at the same time in the edit (the one that shows at the strip's first frame goes
     before others, then the nearest channel), at the frame which Blender renders for it; else the edit's own scene and
-    the strip's start.
+    the strip's start. A scene strip whose scene has no camera of its own, by choice or by markers, does not count.
+
+    Args:
+        scene: the edit.
+        strip: the footage.
+        camera: the name of the target camera, where one is chosen: scenes that it moves in go before others.
     """
     start, stop = compat.span(strip)
     beside = [
@@ -149,6 +165,10 @@ def camera_scene_for(scene: bpy.types.Scene, strip: Any) -> tuple[bpy.types.Scen
         for each in compat.strips_all(scene)
         if _shows_cameras(each) and (each == strip or _overlaps(each, start, stop))
     ]
+    with_camera = [each for each in beside if _has_camera(each.scene, camera)]
+    if not with_camera and _has_camera(scene, camera):
+        beside = []
+    beside = with_camera or beside
     if not beside:
         return scene, float(start)
 
@@ -166,13 +186,18 @@ def camera_scene_for(scene: bpy.types.Scene, strip: Any) -> tuple[bpy.types.Scen
 
 _CHANNELS = 128
 _NAME_BYTES = 60  # Blender keeps 60 to 63, by version
-_PICTURES = (".png", ".exr")
+
+
+def _texts(strip: Any) -> dict[str, str]:
+    """What ReCam keeps with a strip. Custom properties are the user's, too: one of that name may be anything."""
+    group = strip.get(KEY)
+    return {name: text for name, text in group.items() if isinstance(text, str)} if hasattr(group, "items") else {}
 
 
 def _files(path: str, length: int) -> list[str]:
     """The names of a folder's pictures, or none for a movie."""
     if os.path.isdir(path):
-        names = sorted(name for name in os.listdir(path) if name.lower().endswith(_PICTURES))
+        names = sorted(name for name in os.listdir(path) if name.lower().endswith(PICTURES))
         if len(names) != length:
             raise SequencerError(f"The take {path!r} has {len(names)} pictures where {length} were expected.")
         return names
@@ -183,12 +208,14 @@ def _files(path: str, length: int) -> list[str]:
     return []
 
 
-def _scene(scene: bpy.types.Scene | str) -> bpy.types.Scene:
+def _scene(scene: bpy.types.Scene | str, path: str) -> bpy.types.Scene:
     if not isinstance(scene, str):
         return scene
     found = bpy.data.scenes.get(scene)
     if found is None:
-        raise SequencerError(f"Scene {scene!r} is gone: the take is stored, but there is no sequencer to put it into.")
+        raise SequencerError(
+            f"Scene {scene!r} is gone: the take is stored, but there is no sequencer to put it into: {path!r}."
+        )
     return found
 
 
@@ -222,20 +249,14 @@ def _highest(owner: Any, start: int, stop: int) -> int:
     return max((each.channel for each in compat.strips(owner) if _overlaps(each, start, stop)), default=0)
 
 
-def _channels(owner: Any, above: int, start: int, stop: int, sound: Any | None) -> tuple[int, int | None]:
-    """For the take, and for its sound: right under it where there is room for both."""
+def _channels(owner: Any, above: int, start: int, stop: int, sound: Any | None) -> tuple[int | None, int | None]:
+    """For the take, and for its sound: right under it where there is room for both. None where there is no room."""
     if sound is not None and bpy.app.build_options.audaspace:
         first, end = compat.span(sound)
         channel = free_channel(owner, above, min(start, first), max(stop, end), count=2)
         if channel is not None:
             return channel + 1, channel
-    channel = free_channel(owner, above, start, stop)
-    if channel is None:
-        raise SequencerError(
-            f"No channel above {above} is free from frame {start} to {stop - 1}: the take is stored, but not in the "
-            f"sequencer, which has {_CHANNELS} channels."
-        )
-    return channel, None
+    return free_channel(owner, above, start, stop), None
 
 
 def _short(name: str) -> str:
@@ -294,7 +315,7 @@ def _make_relative(strip: Any) -> None:
 
 def _sound_of(scene: bpy.types.Scene, owner: Any, source: Any) -> Any | None:
     """The sound strip that belongs to a strip: tied to it, else of the same file, else of exactly its range."""
-    sounds = [each for each in compat.strips(owner) if each.type == "SOUND" and KEY not in each]
+    sounds = [each for each in compat.strips(owner) if each.type == "SOUND" and "take" not in _texts(each)]
     tied = compat.connected(source)
     start, stop = compat.span(source)
 
@@ -303,7 +324,7 @@ def _sound_of(scene: bpy.types.Scene, owner: Any, source: Any) -> Any | None:
             source.type == "MOVIE"
             and each.sound is not None
             and _overlaps(each, start, stop)
-            and _absolute(each.sound.filepath, each.sound.library) == _absolute(source.filepath, scene.library)
+            and _same_path(absolute(each.sound.filepath, each.sound.library), absolute(source.filepath, scene.library))
         )
 
     def nearness(each: Any) -> float:
@@ -319,8 +340,8 @@ def _sound_of(scene: bpy.types.Scene, owner: Any, source: Any) -> Any | None:
     return None
 
 
-def _absolute(path: str, library: bpy.types.Library | None) -> str:
-    return os.path.normcase(os.path.normpath(bpy.path.abspath(path, library=library)))
+def _same_path(first: str, second: str) -> bool:
+    return os.path.normcase(first) == os.path.normcase(second)
 
 
 def _copy_sound(owner: Any, sound: Any | None, source: Any | None, take: Any, channel: int | None) -> list[str]:
@@ -393,5 +414,14 @@ def _shows_cameras(strip: Any) -> bool:
         and strip.scene is not None
         and not strip.use_reverse_frames
         and not compat.is_retimed(strip)
-        and any(each.type == "CAMERA" for each in strip.scene.objects)
+        and (strip.scene_camera is not None or any(_active_cameras(strip.scene)))
     )
+
+
+def _active_cameras(scene: bpy.types.Scene) -> Iterator[bpy.types.Object]:
+    """What the scene is, or at some time will be, seen through."""
+    yield from filter(None, [scene.camera, *(each.camera for each in scene.timeline_markers)])
+
+
+def _has_camera(scene: bpy.types.Scene, name: str) -> bool:
+    return bool(name) and (name in scene.objects or any(each.name == name for each in _active_cameras(scene)))

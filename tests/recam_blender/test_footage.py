@@ -100,7 +100,7 @@ def test_movie_frames_are_those_that_blender_shows(
     strip = movie(scene, clips["24"])
     for name, value in TIMINGS[timing].items():
         setattr(strip, name, value)
-    found = recam("footage").read_footage_now(scene, strip, folder=str(tmp_path))
+    found = timeline.read_footage(recam, scene, strip, folder=str(tmp_path))
     assert (found.start, found.stop) == span(strip)
     assert list(found.footage.frames) == timeline.numbers(scene, found.start, found.stop)
     assert found.footage.files == (str(clips["24"]),)
@@ -117,7 +117,7 @@ def test_picture_frames_are_those_that_blender_shows(
     strip = timeline.new_images(scene, pictures)
     for name, value in TIMINGS[timing].items():
         setattr(strip, name, value)
-    found = recam("footage").read_footage_now(scene, strip, folder=str(tmp_path))
+    found = timeline.read_footage(recam, scene, strip, folder=str(tmp_path))
     truth = timeline.numbers(scene, *span(strip))
     assert shown(found) == truth
     # Pictures that are cut away need not be there.
@@ -130,7 +130,7 @@ def test_a_single_picture_lasts_as_long_as_its_strip(
 ) -> None:
     strip = timeline.new_images(scene, pictures[3:4])
     recam("compat").set_span(strip, 5, 30)
-    found = recam("footage").read_footage_now(scene, strip, folder=str(tmp_path))
+    found = timeline.read_footage(recam, scene, strip, folder=str(tmp_path))
     assert (found.start, found.stop) == (5, 30) == span(strip)
     assert found.footage.frames == (0,) * 25
     assert found.footage.files == (str(pictures[3]),)
@@ -138,7 +138,7 @@ def test_a_single_picture_lasts_as_long_as_its_strip(
 
 def test_part_of_a_strip(recam: Any, scene: bpy.types.Scene, clips: dict[str, Path], tmp_path: Path) -> None:
     strip = movie(scene, clips["24"])
-    found = recam("footage").read_footage_now(scene, strip, (20, 25), folder=str(tmp_path))
+    found = timeline.read_footage(recam, scene, strip, (20, 25), folder=str(tmp_path))
     assert found.footage.frames == (10, 11, 12, 13, 14)
 
 
@@ -157,18 +157,18 @@ def test_what_lies_around_a_strip_does_not_matter(
         scene.sequence_editor.channels[1].mute = scene.sequence_editor.channels[2].mute = True
     else:
         scene.sequence_editor.display_stack(timeline.strips(scene).new_meta("elsewhere", 5, 1))
-    found = recam("footage").read_footage_now(scene, strip, (10, 15), folder=str(tmp_path))
+    found = timeline.read_footage(recam, scene, strip, (10, 15), folder=str(tmp_path))
     assert list(found.footage.frames) == truth
 
 
 def test_scaled_to_fit_is_read_at_its_own_size(recam: Any, clips: dict[str, Path], tmp_path: Path) -> None:
     scene = timeline.new_scene(width=192, height=64)
     strip = timeline.strips(scene).new_movie("fit", str(clips["24"]), 1, 1, fit_method="FIT")
-    found = recam("footage").read_footage_now(scene, strip, folder=str(tmp_path))
+    found = timeline.read_footage(recam, scene, strip, folder=str(tmp_path))
     assert found.footage.kind == "movie"
     scene.render.resolution_x, scene.render.resolution_y = 64, 32
     strip.transform.scale_x = strip.transform.scale_y = 0.5
-    found = recam("footage").read_footage_now(scene, strip, folder=str(tmp_path))
+    found = timeline.read_footage(recam, scene, strip, folder=str(tmp_path))
     assert (found.footage.kind, found.footage.width, found.footage.height) == ("movie", 128, 64)
     assert recam("footage").shown_size(scene, strip) == (64, 32)
 
@@ -180,7 +180,7 @@ def test_relative_paths(
     strip = movie(bpy.context.scene if bpy.context.scene.sequence_editor_create() else None, folder / "clip.mkv")
     bpy.ops.wm.save_as_mainfile(filepath=str(folder / "shot.blend"))
     strip.filepath = "//clip.mkv"
-    found = recam("footage").read_footage_now(bpy.context.scene, strip, folder=str(tmp_path))
+    found = timeline.read_footage(recam, bpy.context.scene, strip, folder=str(tmp_path))
     assert found.footage.files == (str(folder / "clip.mkv"),)
 
 
@@ -189,7 +189,7 @@ def test_kinds_of_pictures(recam: Any, scene: bpy.types.Scene, folder: Path, end
     path = folder / f"picture.{ending}"
     timeline.save(timeline.numbered(5), path, kind)
     strip = timeline.new_images(scene, [path])
-    found = recam("footage").read_footage_now(scene, strip, folder=str(folder))
+    found = timeline.read_footage(recam, scene, strip, folder=str(folder))
     assert found.footage.files == (str(path),)
     assert [("display-referred" in note) for note in found.notes] == [True] * (kind == "OPEN_EXR")
 
@@ -198,7 +198,7 @@ def test_footage_larger_than_the_frame_is_said(
     recam: Any, scene: bpy.types.Scene, clips: dict[str, Path], tmp_path: Path
 ) -> None:
     scene.render.resolution_x = 100
-    found = recam("footage").read_footage_now(scene, movie(scene, clips["24"]), folder=str(tmp_path))
+    found = timeline.read_footage(recam, scene, movie(scene, clips["24"]), folder=str(tmp_path))
     assert "is larger (128 x 64) than the scene's frame (100 x 64)" in found.notes[0]
 
 
@@ -210,7 +210,7 @@ def test_a_movie_of_another_rate(
     recam: Any, scene: bpy.types.Scene, clips: dict[str, Path], tmp_path: Path, rate: str
 ) -> None:
     strip = movie(scene, clips[rate])
-    found = recam("footage").read_footage_now(scene, strip, folder=str(tmp_path))
+    found = timeline.read_footage(recam, scene, strip, folder=str(tmp_path))
     assert list(found.footage.frames) == timeline.numbers(scene, *span(strip))
     assert found.footage.kind == "movie"
 
@@ -232,7 +232,7 @@ def test_a_speed_effect_without_blending(
     truth = timeline.numbers(scene, *span(strip))
     assert truth[:4] != [0, 1, 2, 3]
     for asked in (strip, speed):
-        found = recam("footage").read_footage_now(scene, asked, folder=str(tmp_path))
+        found = timeline.read_footage(recam, scene, asked, folder=str(tmp_path))
         assert found.footage.kind == kind
         seen = shown(found) if kind == "images" else list(found.footage.frames)
         assert seen == truth
@@ -247,7 +247,7 @@ def test_a_keyframed_speed(recam: Any, scene: bpy.types.Scene, clips: dict[str, 
     for frame, number in ((10, 30), (49, 3)):
         speed.speed_frame_number = number
         speed.keyframe_insert("speed_frame_number", frame=frame)
-    found = recam("footage").read_footage_now(scene, strip, folder=str(tmp_path))
+    found = timeline.read_footage(recam, scene, strip, folder=str(tmp_path))
     assert list(found.footage.frames) == timeline.numbers(scene, *span(strip))
     assert found.footage.frames[0] == 30
 
@@ -267,7 +267,7 @@ def test_retiming(recam: Any, clips: dict[str, Path], tmp_path: Path, way: str) 
             bpy.ops.sequencer.retiming_freeze_frame_add(duration=6)
     truth = timeline.numbers(scene, *span(strip))
     assert truth[9:16] == ([9, 10, 13, 16, 19, 22, 25] if way == "faster" else [9, *[10] * 6])
-    found = recam("footage").read_footage_now(scene, strip, folder=str(tmp_path))
+    found = timeline.read_footage(recam, scene, strip, folder=str(tmp_path))
     assert list(found.footage.frames) == truth
     assert "retimed" in found.notes[0]
 
@@ -284,7 +284,7 @@ def test_a_playback_rate_adjusted_to_the_scene(
         each.mute = each != strip
     truth = timeline.numbers(scene, *span(strip))
     assert len(truth) == length
-    found = recam("footage").read_footage_now(scene, strip, folder=str(tmp_path))
+    found = timeline.read_footage(recam, scene, strip, folder=str(tmp_path))
     assert list(found.footage.frames) == truth
     assert truth != list(range(length))
 
@@ -349,7 +349,7 @@ def test_changed_pictures_are_those_that_blender_shows(
     assert not np.array_equal(truth[3], plain)
     scene.view_settings.view_transform, scene.view_settings.exposure = "AgX", 1.5
     scene.render.resolution_percentage = 50
-    found = recam("footage").read_footage_now(scene, strip, (10, 16), folder=str(tmp_path))
+    found = timeline.read_footage(recam, scene, strip, (10, 16), folder=str(tmp_path))
     assert found.footage.kind == "images"
     assert found.footage.identity
     assert "lossless intermediate" in found.notes[0]
@@ -367,7 +367,7 @@ def test_an_intermediate_of_an_unchanged_strip_equals_its_pictures(
     for frame in (11, 10):  # 4.2 looks at what is inside a meta strip only when that moves
         recam("compat").set_content_start(strip, frame)
     recam("compat").set_span(meta, 10, 34)
-    found = recam("footage").read_footage_now(scene, meta, folder=str(tmp_path))
+    found = timeline.read_footage(recam, scene, meta, folder=str(tmp_path))
     assert "a meta strip" in found.notes[0]
     for index, place in enumerate(found.footage.frames):
         np.testing.assert_array_equal(timeline.load(found.footage.files[place]), timeline.numbered(index))
@@ -383,7 +383,7 @@ def test_a_strip_inside_a_meta_strip(
     strip.move_to_meta(inner)
     above.move_to_meta(inner)
     inner.move_to_meta(outer)
-    found = recam("footage").read_footage_now(scene, strip, (10, 13), folder=str(tmp_path))
+    found = timeline.read_footage(recam, scene, strip, (10, 13), folder=str(tmp_path))
     for index, place in enumerate(found.footage.frames):
         np.testing.assert_array_equal(timeline.load(found.footage.files[place]), timeline.numbered(index)[::-1])
 
@@ -394,7 +394,7 @@ def test_a_scene_strip(recam: Any, scene: bpy.types.Scene, clips: dict[str, Path
     movie(other, clips["24"], start=101)
     strip = timeline.strips(scene).new_scene("shot", other, 1, 10)
     strip.scene_input = "SEQUENCER"
-    found = recam("footage").read_footage_now(scene, strip, (12, 15), folder=str(tmp_path))
+    found = timeline.read_footage(recam, scene, strip, (12, 15), folder=str(tmp_path))
     assert shown(found) == [2, 3, 4]
 
 
@@ -405,9 +405,9 @@ def test_a_cross_fade_is_no_part_of_its_inputs_but_footage_itself(
     cross = two_inputs(scene, first, second, channel=3)
     first.use_flip_x = True
     truth = timeline.render(scene, 30)
-    found = recam("footage").read_footage_now(scene, cross, (30, 31), folder=str(tmp_path))
+    found = timeline.read_footage(recam, scene, cross, (30, 31), folder=str(tmp_path))
     np.testing.assert_array_equal(timeline.load(found.footage.files[0]), truth)
-    found = recam("footage").read_footage_now(scene, first, (30, 31), folder=str(tmp_path))
+    found = timeline.read_footage(recam, scene, first, (30, 31), folder=str(tmp_path))
     np.testing.assert_array_equal(timeline.load(found.footage.files[0]), timeline.numbered(20)[:, ::-1])
 
 
@@ -420,7 +420,7 @@ def test_identity_is_that_of_the_pictures(
     for place, saturation in (("a", 1.0), ("b", 1.0), ("c", 0.5)):
         (tmp_path / place).mkdir()
         strip.color_saturation = saturation
-        found = recam("footage").read_footage_now(scene, strip, (10, 13), folder=str(tmp_path / place))
+        found = timeline.read_footage(recam, scene, strip, (10, 13), folder=str(tmp_path / place))
         identities.append(found.footage.identity)
     assert identities[0] == identities[1] != identities[2]
 
@@ -436,7 +436,7 @@ def test_movies_that_ask_to_be_turned(
     )
     assert recam("displaymatrix").is_turned(str(path)) == (rotation != 0)
     strip = movie(scene, path)
-    found = recam("footage").read_footage_now(scene, strip, folder=str(folder))
+    found = timeline.read_footage(recam, scene, strip, folder=str(folder))
     if rotation and not recam("compat").TURNS_MOVIES:
         assert found.footage.kind == "images"
         np.testing.assert_array_equal(timeline.load(found.footage.files[1]), timeline.render(scene, 11))
@@ -491,7 +491,7 @@ def busy(request: pytest.FixtureRequest, scene: bpy.types.Scene, clips: dict[str
 
 def test_the_file_is_as_before(recam: Any, scene: bpy.types.Scene, busy: Any, tmp_path: Path) -> None:
     before = _state()
-    recam("footage").read_footage_now(scene, busy, folder=str(tmp_path))
+    timeline.read_footage(recam, scene, busy, folder=str(tmp_path))
     assert _state() == before
 
 
@@ -509,7 +509,7 @@ def test_the_file_is_as_before_when_cancelled(recam: Any, scene: bpy.types.Scene
 def test_saving_in_the_middle_saves_no_copy(
     recam: Any, scene: bpy.types.Scene, busy: Any, tmp_path: Path, open_file: Callable[..., None]
 ) -> None:
-    whole = recam("footage").read_footage_now(scene, busy, folder=str(tmp_path))
+    whole = timeline.read_footage(recam, scene, busy, folder=str(tmp_path))
     work = recam("footage").read_footage(scene, busy, folder=str(tmp_path))
     for _ in range(5):
         next(work)
@@ -517,7 +517,7 @@ def test_saving_in_the_middle_saves_no_copy(
     bpy.ops.wm.save_as_mainfile(filepath=str(blend), copy=True)
     with bpy.data.libraries.load(str(blend)) as (inside, _):
         assert sorted(inside.scenes) == ["Edit", "Scene"]
-    found = _drained(work)
+    found = timeline.drained(work)
     assert (found.footage.frames, found.footage.identity) == (whole.footage.frames, whole.footage.identity)
 
 
@@ -529,7 +529,7 @@ def test_a_strip_that_goes_away_is_an_error(recam: Any, scene: bpy.types.Scene, 
         bpy.data.scenes.remove(copy)  # as an undo does
     bpy.data.scenes.remove(scene)
     with pytest.raises(recam("footage").FootageError, match=r"Strip '.*' of scene 'Edit' went away"):
-        _drained(work)
+        timeline.drained(work)
     assert [each.name for each in bpy.data.scenes] == ["Scene"]
 
 
@@ -550,7 +550,7 @@ def test_keyframes_of_other_strips_stay_and_do_not_show(
     strip.keyframe_insert("mute", frame=1)
     before, paths = _state(), sorted(recam("compat").animated_paths(scene))
     assert len(paths) == 3
-    found = recam("footage").read_footage_now(scene, strip, (10, 14), folder=str(tmp_path))
+    found = timeline.read_footage(recam, scene, strip, (10, 14), folder=str(tmp_path))
     assert (_state(), sorted(recam("compat").animated_paths(scene))) == (before, paths)
     if interpolate:
         for file, picture in zip(found.footage.files, truth, strict=True):
@@ -566,14 +566,6 @@ def test_copies_that_an_undo_brought_back_go_away(recam: Any, scene: bpy.types.S
     assert _state() == before
 
 
-def _drained(work: Any) -> Any:
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value
-
-
 # What cannot be read
 
 
@@ -585,7 +577,7 @@ def test_a_missing_movie(recam: Any, scene: bpy.types.Scene, clips: dict[str, Pa
     for change in (False, True):
         strip.use_flip_x = change
         with pytest.raises(recam("footage").FootageError) as caught:
-            recam("footage").read_footage_now(scene, strip, folder=str(folder))
+            timeline.read_footage(recam, scene, strip, folder=str(folder))
         assert "'gone'" in str(caught.value)
         assert repr(str(path)) in str(caught.value)
 
@@ -595,9 +587,9 @@ def test_a_missing_picture(recam: Any, scene: bpy.types.Scene, folder: Path) -> 
     strip = timeline.new_images(scene, paths)
     paths[2].unlink()
     with pytest.raises(recam("footage").FootageError, match="0002"):
-        recam("footage").read_footage_now(scene, strip, folder=str(folder))
+        timeline.read_footage(recam, scene, strip, folder=str(folder))
     recam("compat").set_span(strip, 10, 12)
-    found = recam("footage").read_footage_now(scene, strip, folder=str(folder))
+    found = timeline.read_footage(recam, scene, strip, folder=str(folder))
     assert found.footage.frames == (0, 1)
 
 
@@ -608,7 +600,7 @@ def test_a_movie_that_is_none(recam: Any, scene: bpy.types.Scene, clips: dict[st
     path.write_bytes(b"no movie")
     before = _state()
     with pytest.raises(recam("footage").FootageError, match="cannot be read as a movie"):
-        recam("footage").read_footage_now(scene, strip, folder=str(folder))
+        timeline.read_footage(recam, scene, strip, folder=str(folder))
     assert _state() == before
 
 
@@ -616,7 +608,7 @@ def test_frames_outside_a_strip(recam: Any, scene: bpy.types.Scene, clips: dict[
     strip = movie(scene, clips["24"])
     for frames in ((9, 20), (40, 51), (20, 20)):
         with pytest.raises(recam("footage").FootageError, match="covers frames 10 to 49"):
-            recam("footage").read_footage_now(scene, strip, frames, folder=str(tmp_path))
+            timeline.read_footage(recam, scene, strip, frames, folder=str(tmp_path))
 
 
 def test_an_adjustment_strip_has_no_pictures(recam: Any, scene: bpy.types.Scene, tmp_path: Path) -> None:
@@ -625,4 +617,4 @@ def test_an_adjustment_strip_has_no_pictures(recam: Any, scene: bpy.types.Scene,
     end = {"length": 5} if "length" in names else {"frame_end": 6}
     strip = create(name="grade", type="ADJUSTMENT", channel=1, frame_start=1, **end)
     with pytest.raises(recam("footage").FootageError, match="adjustment"):
-        recam("footage").read_footage_now(scene, strip, folder=str(tmp_path))
+        timeline.read_footage(recam, scene, strip, folder=str(tmp_path))

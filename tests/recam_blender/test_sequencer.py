@@ -360,7 +360,7 @@ def test_blender_and_the_backend_read_the_same_colours(
     pictures = [timeline.numbered(index) for index in range(4)]
     path = timeline.write_movie(backend_python, folder / "clip.mp4", pictures, **options)
     strip = movie(scene, path, "footage", start=1)
-    found = recam("footage").read_footage_now(scene, strip, folder=str(folder))
+    found = timeline.read_footage(recam, scene, strip, folder=str(folder))
     job, pixels = folder / "footage.json", folder / "pixels.npy"
     job.write_text(json.dumps(found.footage.to_json()), encoding="utf-8")
     timeline.in_backend(

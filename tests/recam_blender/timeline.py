@@ -6,8 +6,10 @@ import shutil
 import subprocess
 import tempfile
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import bpy
 import numpy as np
@@ -118,6 +120,26 @@ def new_images(
     for path in paths[1:]:
         strip.elements.append(path.name)
     return strip
+
+
+def read_footage(
+    recam: Callable[[str], ModuleType],
+    scene: bpy.types.Scene,
+    strip: bpy.types.ID,
+    frames: tuple[int, int] | None = None,
+    *,
+    folder: str,
+) -> Any:
+    """The add-on's read_footage, run to its end."""
+    return drained(recam("footage").read_footage(scene, strip, frames, folder=folder))
+
+
+def drained(work: Generator[Any, None, Any]) -> Any:
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
 
 
 def append_scene(file: str) -> bpy.types.Scene:

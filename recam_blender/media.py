@@ -1,0 +1,194 @@
+"""What lies behind a movie or image strip: its files, and which of their pictures it shows when nobody retimed it."""
+
+from __future__ import annotations
+
+import math
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import bpy
+
+from . import compat
+from .errors import ReCamError
+from .picturesize import picture_size
+
+PICTURES = (".png", ".jpg", ".jpeg", ".exr")
+"""Kinds of pictures that the backend reads as Blender does; takes are of the first and the last."""
+
+TIMING = {"strobe", "speed_factor", "speed_length", "speed_frame_number"}
+"""Properties of strips that say which picture is shown when."""
+
+
+class FootageError(ReCamError):
+    """Footage that cannot be read from the sequencer, with the reason."""
+
+
+@dataclass(frozen=True)
+class Media:
+    """A movie of so many frames, or pictures: all of the strip's, those that are cut away included."""
+
+    kind: str
+    files: tuple[str, ...]
+    count: int
+    width: int
+    height: int
+
+
+def media_of(scene: bpy.types.Scene, strip: Any) -> Media:
+    """What a movie or image strip of a scene is made of. Raises FootageError where that cannot be read."""
+    if strip.type == "MOVIE":
+        path = existing(strip.name, absolute(strip.filepath, scene.library))
+        width, height, count = _probe_movie(strip, path)
+        return Media("movie", (path,), count, width, height)
+    files = _pictures(scene, strip)
+    first = _within(plain_index(strip, len(files), compat.span(strip)[0]), len(files))
+    width, height = _probe_picture(strip, existing(strip.name, files[first]))
+    return Media("images", files, len(files), width, height)
+
+
+def absolute(path: str, library: bpy.types.Library | None = None) -> str:
+    """A path as Blender holds it, made absolute: ``//`` is the folder of the .blend, or of the library."""
+    whole: str = bpy.path.abspath(path, library=library)
+    return os.path.normpath(whole)
+
+
+def existing(name: str, path: str) -> str:
+    """The path of a file that is there. Raises FootageError, naming its strip, where it is not."""
+    if not os.path.isfile(path):
+        raise FootageError(f"The file of strip {name!r} is missing: {path!r}.")
+    return path
+
+
+def are_of_one_size(files: tuple[str, ...]) -> bool:
+    """Whether these files have pictures of one size."""
+    return len({picture_size(path) or _loaded_size(path) for path in files}) == 1
+
+
+def is_plain(scene: bpy.types.Scene, strip: Any) -> bool:
+    """Whether nothing but trim, direction and strobe says which picture is shown."""
+    if compat.is_retimed(strip) or animated(scene, strip) & TIMING:
+        return False
+    return strip.type == "IMAGE" or strip.fps == _fps(scene)
+
+
+def plain_index(strip: Any, count: int, frame: int) -> int:
+    """Which of ``count`` pictures a plain strip shows, as Blender works it out (give_frame_index in its sequencer)."""
+    if count == 1:
+        return 0
+    last = compat.content_length(strip) - 1
+    index = float(min(max(math.floor(frame - compat.content_start(strip)), 0), last))
+    if strip.use_reverse_frames:
+        index = last - index
+    if strip.strobe > 1:
+        index -= math.fmod(index, strip.strobe)
+    return compat.content_trim(strip)[0] + math.floor(index + 0.5)
+
+
+def animated(scene: bpy.types.Scene, strip: Any) -> set[str]:
+    """The names of a strip's properties that keyframes or drivers move."""
+    quoted = f'["{bpy.utils.escape_identifier(strip.name)}"].'
+    return {path.rpartition(".")[2] for path in compat.animated_paths(scene) if quoted in path}
+
+
+def inputs(strip: Any) -> Iterator[Any]:
+    """What an effect works on, and what masks a strip's modifiers."""
+    below = [getattr(strip, name, None) for name in ("input_1", "input_2")]
+    below += [getattr(each, "input_mask_strip", None) for each in getattr(strip, "modifiers", ())]
+    yield from filter(None, below)
+
+
+def check_sources(scene: bpy.types.Scene, strip: Any, frames: range | None) -> None:
+    """Refuse what Blender would show as a black or magenta picture: a file that is not there.
+
+    Args:
+        scene: whose sequencer holds the strip.
+        strip: it is checked with all that it is made of.
+        frames: the timeline frames that count; None where time runs otherwise, and all of the strip may be seen.
+
+    Raises:
+        FootageError: naming strip and file.
+    """
+    if strip.type == "MOVIE":
+        media_of(scene, strip)
+    elif strip.type == "IMAGE":
+        files = _pictures(scene, strip)
+        for index in _shown(scene, strip, len(files), frames):
+            existing(strip.name, files[index])
+        media_of(scene, strip)
+    elif strip.type == "SCENE" and strip.scene is None:
+        raise FootageError(f"Scene strip {strip.name!r} has no scene.")
+    within = None if strip.type == "SPEED" else frames
+    for each in _below(scene, strip):
+        first, end = compat.span(each)
+        part = within and range(max(first, within.start), min(end, within.stop))
+        if part is None or len(part):
+            check_sources(scene, each, part)
+
+
+def _below(scene: bpy.types.Scene, strip: Any) -> Iterator[Any]:
+    """What a strip shows besides its own files."""
+    if strip.type == "META":
+        yield from (each for each in compat.strips(strip) if not each.mute)
+    elif strip.type == "MULTICAM":
+        beside = compat.strips(scene.sequence_editor)
+        yield from (each for each in beside if each.channel == strip.multicam_source and not each.mute)
+    yield from inputs(strip)
+
+
+def _shown(scene: bpy.types.Scene, strip: Any, count: int, frames: range | None) -> list[int]:
+    """Which of a strip's pictures are seen at these frames, as far as can be told."""
+    if frames is not None and is_plain(scene, strip):
+        return sorted({_within(plain_index(strip, count, frame), count) for frame in frames})
+    start, end = compat.content_trim(strip)
+    return list(range(start, count - end))
+
+
+def _within(index: int, count: int) -> int:
+    """Blender shows the last picture where a strip asks for more."""
+    return min(index, count - 1)
+
+
+def _fps(scene: bpy.types.Scene) -> float:
+    """Frames per second as Blender holds it and a strip's: 32 bits."""
+    rate = scene.render.fps / scene.render.fps_base
+    return float(struct.unpack("f", struct.pack("f", rate))[0])
+
+
+# Files
+
+
+def _pictures(scene: bpy.types.Scene, strip: Any) -> tuple[str, ...]:
+    folder = absolute(strip.directory, scene.library)
+    return tuple(os.path.join(folder, each.filename) for each in strip.elements)
+
+
+def _probe_movie(strip: Any, path: str) -> tuple[int, int, int]:
+    """Width, height and number of frames, as Blender sees them."""
+    clip = bpy.data.movieclips.load(path)
+    try:
+        (width, height), count = clip.size, clip.frame_duration
+    finally:
+        bpy.data.movieclips.remove(clip)
+    if not width or not count:
+        raise FootageError(f"The file of strip {strip.name!r} cannot be read as a movie: {path!r}.")
+    return width, height, count
+
+
+def _probe_picture(strip: Any, path: str) -> tuple[int, int]:
+    width, height = _loaded_size(path)
+    if not width:
+        raise FootageError(f"The file of strip {strip.name!r} cannot be read as a picture: {path!r}.")
+    return width, height
+
+
+def _loaded_size(path: str) -> tuple[int, int]:
+    """Width and height as Blender sees them; 0 where it cannot read the file."""
+    image = bpy.data.images.load(path)
+    try:
+        width, height = image.size
+    finally:
+        bpy.data.images.remove(image)
+    return width, height
