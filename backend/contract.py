@@ -20,7 +20,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -34,6 +34,7 @@ __all__ = [
     "ENGINES",
     "FOOTAGE_KINDS",
     "FORMATS",
+    "RATES",
     "VERSION",
     "ContractError",
     "Depth",
@@ -61,6 +62,9 @@ FOOTAGE_KINDS = ("movie", "images")
 # How a take is stored, and what its file name ends in; the two without an ending are folders of numbered pictures.
 FORMATS = {"h264": ".mp4", "prores4444": ".mov", "ffv1": ".mkv", "png": "", "exr": ""}
 
+RATES = (Fraction(1, 1000), Fraction(1000))
+"""The slowest and the fastest rate of a take, frames per second."""
+
 DEFAULT_SUBJECT_DISTANCE = 4.0
 """Metres from camera to subject where nobody says: what the published arcs turn around."""
 
@@ -70,6 +74,7 @@ Pose = tuple[Row, Row, Row, Row]
 # A pose sampled in float32 and scaled by a parent is off by a few 1e-7; a sheared or mirrored one by far more.
 _RIGID_TOLERANCE = 1e-4
 _LARGEST_SIDE = 16384
+_LAST_FRAME = 2**31 - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,8 +132,8 @@ class Footage(Message):
         if not self.frames:
             raise ContractError("frames", "none", "one per timeline frame, at least one")
         for index, frame in enumerate(self.frames):
-            if frame < 0:
-                raise ContractError(f"frames[{index}]", frame, "0 or more")
+            if not 0 <= frame <= _LAST_FRAME:
+                raise ContractError(f"frames[{index}]", frame, f"0 or more, and at most {_LAST_FRAME}")
             if self.kind == "images" and frame >= len(self.files):
                 raise ContractError(f"frames[{index}]", frame, f"less than {len(self.files)}, the number of pictures")
 
@@ -159,9 +164,16 @@ class Depth(Message):
             scale: metres per unit, as in the field of that name.
 
         A folder is counted by timeline frames where the numbers agree, else by footage frames.
+
+        Raises:
+            ContractError: the folder cannot be listed, or holds another number of files.
         """
         if os.path.isdir(path):
-            names = sorted((each for each in os.listdir(path) if not each.startswith(".")), key=natural_order)
+            try:
+                names = sorted((each for each in os.listdir(path) if not each.startswith(".")), key=natural_order)
+            except OSError as error:
+                found_instead = f"{path!r} ({error.strerror})"
+                raise ContractError("settings.depth.files", found_instead, "a folder that can be read") from None
             found = [os.path.join(path, each) for each in names]
         else:
             found = [path]
@@ -193,7 +205,7 @@ class Output(Message):
     path: str = spec("absolute path of the file, or of the folder for numbered pictures; must not exist yet")
     width: int = spec("pixels", minimum=1, maximum=_LARGEST_SIDE)
     height: int = spec("pixels", minimum=1, maximum=_LARGEST_SIDE)
-    rate: Fraction = spec("frames per second, exact", above=0)
+    rate: Fraction = spec("frames per second, exact; 1/1000 to 1000", minimum=RATES[0], maximum=RATES[1])
     format: str = spec("how it is stored", "h264", choices=tuple(FORMATS))
     mask: bool = spec("also store which pixels were invented", False)
 
@@ -253,15 +265,25 @@ class Job(Message):
         """How many frames the take has."""
         return len(self.footage.frames)
 
-    def check_files(self) -> None:
-        """Raise ContractError for the first file that is not there, or an output that already is."""
+    def check_files(self, before_each: Callable[[], None] = lambda: None) -> None:
+        """Raise ContractError for the first file that is not there, or an output that already is, or a relative path.
+
+        Relative paths pass until here: a job may be planned, and its digest taken, before its take has a place.
+
+        Args:
+            before_each: called before each look at the disk, which may be a slow one; what it raises goes through.
+        """
+        _check_absolute("output.path", self.output.path)
         for place, files in (
             ("footage.files", self.footage.files),
             ("settings.depth.files", self.settings.depth.files),
         ):
             for index, path in enumerate(files):
+                _check_absolute(f"{place}[{index}]", path)
+                before_each()
                 if not os.path.isfile(path):
                     raise ContractError(f"{place}[{index}]", f"no file at {path!r}", "a file that can be read")
+        before_each()
         if os.path.lexists(self.output.path):
             raise ContractError("output.path", f"{self.output.path!r}, which exists", "a name that is still free")
 
@@ -324,7 +346,9 @@ def loads(text: str | bytes) -> Job:
 def take_record(job: Job, result: Result) -> str:
     """The text kept beside a take: enough to know what it is and to make it again."""
     record = {"recam": VERSION, "digest": job.digest(), "job": job.to_json(), "result": result.to_json()}
-    return json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+    text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+    # File names that are no UTF-8 hold lone surrogates, which UTF-8 cannot: escaped, they come back as they were.
+    return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def json_schema() -> dict[str, Any]:
@@ -336,6 +360,14 @@ def json_schema() -> dict[str, Any]:
 # Checks
 
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def _check_absolute(field: str, path: str) -> None:
+    if not os.path.isabs(path):
+        raise ContractError(field, f"{path!r}, a relative path", "an absolute one")
+
+
 def _check_count(field: str, found: int, expected: int) -> None:
     if found != expected:
         raise ContractError(field, f"{found} entries", f"{expected}, one per timeline frame")
@@ -343,7 +375,8 @@ def _check_count(field: str, found: int, expected: int) -> None:
 
 def natural_order(name: str) -> list[tuple[bool, int | str]]:
     """What to sort file names by, so that 10 comes after 9."""
-    return [(not part.isdigit(), int(part) if part.isdigit() else part) for part in re.split(r"([0-9]+)", name)]
+    parts = enumerate(re.split(r"([0-9]+)", name))
+    return [(False, int(part)) if place % 2 else (True, part) for place, part in parts]
 
 
 def _check_rigid(pose: Pose, field: str) -> None:

@@ -15,8 +15,11 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any, Self
 
-# Enough digits for a float as a fraction, and no text of that length takes long to read.
+# No text of that length takes long to read.
 _FRACTION = re.compile(r"[0-9]{1,18}(/(?!0+$)[0-9]{1,18})?")
+
+_LARGEST_TERM = 2**31 - 1
+"""Of a fraction: media files, and the libraries that write them, keep its two terms in 32 bits each."""
 
 
 class ContractError(ValueError):
@@ -30,7 +33,7 @@ class ContractError(ValueError):
 
     def __init__(self, field: str, found: object, expected: str) -> None:
         self.field = field
-        self.found = found if isinstance(found, str) else _shorten(found)
+        self.found = _without_middle(found) if isinstance(found, str) else _shorten(found)
         self.expected = expected
         super().__init__(f"{field}: found {self.found}, expected {expected}")
 
@@ -81,6 +84,8 @@ def _check_limits(message: Any) -> None:
             raise ContractError(each.name, value, f"more than {limits['above']}")
         if "maximum" in limits and value > limits["maximum"]:
             raise ContractError(each.name, value, f"at most {limits['maximum']}")
+        if isinstance(value, Fraction) and max(value.numerator, value.denominator) > _LARGEST_TERM:
+            raise ContractError(each.name, value, f"a numerator and a denominator of at most {_LARGEST_TERM}")
 
 
 # JSON
@@ -213,6 +218,11 @@ def _describe(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     return {"type": {str: "string", int: "integer", float: "number", bool: "boolean"}[hint]}
 
 
+def _without_middle(text: str, limit: int = 240) -> str:
+    """A text that has both its ends: of a long path the last part says most."""
+    return text if len(text) <= limit else f"{text[: limit // 2]}...{text[-limit // 2 :]}"
+
+
 def _shorten(value: object, limit: int = 120) -> str:
-    text = repr(value)
+    text = str(value) if isinstance(value, Fraction) else repr(value)
     return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -16,10 +16,12 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol, Self
 
+import numpy as np
+
 from .contract import Output
-from .engines import Cancelled, Frame
+from .engines import Cancelled, Frame, Image
 from .media.errors import FootageError
-from .media.writer import open_take
+from .media.writer import keeps_alpha, open_take
 
 AHEAD = 3
 """Frames decoded before they are asked for."""
@@ -43,6 +45,8 @@ class Taken(NamedTuple):
     mask_path: str
     invented_mean: float
     invented_most: float
+    alpha_dropped: bool
+    """Whether something was transparent that the format shows opaque."""
 
 
 class Gate:
@@ -255,6 +259,7 @@ class Encoder:
         if frame is None:
             raise ValueError("no frame to write")
         shares = []
+        alpha_dropped = False
         kind: dict[str, Any] = {
             "has_alpha": frame.image.shape[2] == 4,
             "bit_depth": 8 * frame.image.dtype.itemsize,
@@ -263,13 +268,14 @@ class Encoder:
         with open_take(self._output, **kind) as take:
             while frame is not None:
                 take.write(frame.image)
+                alpha_dropped = alpha_dropped or (not keeps_alpha(self._output.format) and _is_transparent(frame.image))
                 if self._output.mask:
                     take.write_mask(frame.invented)
                 shares.append(float(frame.invented.mean()) / 255.0)
                 self._written += 1
                 frame = self._get()
         mask = str(take.mask_path) if self._output.mask else ""
-        return Taken(str(take.path), mask, sum(shares) / len(shares), max(shares))
+        return Taken(str(take.path), mask, sum(shares) / len(shares), max(shares), alpha_dropped)
 
     def _get(self) -> Frame | None:
         while not self._aborted.is_set():
@@ -278,6 +284,11 @@ class Encoder:
             except queue.Empty:
                 continue
         raise Cancelled
+
+
+def _is_transparent(image: Image) -> bool:
+    """Whether any pixel is. An alpha that is white all over, as of most renders, is no loss."""
+    return image.shape[2] == 4 and int(image[..., 3].min()) < np.iinfo(image.dtype).max
 
 
 def remove(*paths: str) -> None:

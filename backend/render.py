@@ -17,10 +17,11 @@ from typing import Any
 
 from . import __version__, engines, pipeline
 from .cameras.trajectory import source_of
-from .contract import ContractError, Job, Output, Progress, Result, take_record
+from .contract import FORMATS, ContractError, Job, Output, Progress, Result, take_record
 from .engines import Cancelled
 from .media.errors import FootageError, WriteError
 from .media.reader import open_footage
+from .media.writer import keeps_alpha
 
 __all__ = ["Cancelled", "ContractError", "RenderError", "render"]
 
@@ -53,11 +54,12 @@ def render(job: Job, report: Callable[[Progress], None], cancelled: Callable[[],
         RenderError: it could not be finished; nothing is left behind.
     """
     started = time.monotonic()
+    gate = pipeline.Gate(cancelled)
     with _in_one_sentence():
-        _check(job)
+        _check(job, gate)
         report(Progress(phase="reading", step=0, total=1))
         with contextlib.ExitStack() as stack:
-            engine, take = _make_take(job, stack, report, pipeline.Gate(cancelled))
+            engine, take = _make_take(job, stack, report, gate)
         result = Result(
             path=take.path,
             mask=take.mask_path,
@@ -70,7 +72,7 @@ def render(job: Job, report: Callable[[Progress], None], cancelled: Callable[[],
             invented_mean=take.invented_mean,
             invented_most=take.invented_most,
             seconds=round(time.monotonic() - started, 3),
-            warnings=tuple(engine.warnings),
+            warnings=(*engine.warnings, *_losses(job.output, take)),
             backend=__version__,
         )
         _keep_record(job, result, cancelled)
@@ -164,11 +166,19 @@ def _closing(frames: Any) -> Iterator[Any]:
             frames.close()
 
 
+def _losses(output: Output, take: pipeline.Taken) -> list[str]:
+    """What the take's format does not keep of what the engine made."""
+    if not take.alpha_dropped:
+        return []
+    keeping = ", ".join(name for name in FORMATS if keeps_alpha(name))
+    return [f"The footage is transparent in places, which {output.format} does not keep; these formats do: {keeping}."]
+
+
 # Checks before any work
 
 
-def _check(job: Job) -> None:
-    job.check_files()
+def _check(job: Job, gate: pipeline.Gate) -> None:
+    job.check_files(gate.check)
     folder = os.path.dirname(os.path.abspath(job.output.path))
     if not os.path.isdir(folder):
         raise ContractError("output.path", f"no folder {folder!r}", "a folder that exists")
@@ -205,7 +215,11 @@ def _read_claim(output: Output) -> bool:
 
 
 def _keep_record(job: Job, result: Result, cancelled: Callable[[], bool]) -> None:
-    """Write the record, or take the take away again: one is never there without the other."""
+    """Write the record, or take the take away again: one is never there without the other.
+
+    But for a process killed in the instant between them (`kill -9`, a power cut): its take is whole and has no record,
+    at most the claim on it. Whoever looks for takes goes by records, and so finds none; the name stays taken.
+    """
     try:
         if cancelled():
             raise Cancelled
@@ -218,8 +232,7 @@ def _keep_record(job: Job, result: Result, cancelled: Callable[[], bool]) -> Non
 def _write_record(output: Output, text: str) -> None:
     part = f"{os.path.join(os.path.dirname(output.record), '.recam-')}{os.getpid()}-{time.monotonic_ns()}.json.part"
     try:
-        # surrogatepass: a path that is no UTF-8 still finds its way into the record and back.
-        with open(part, "x", encoding="utf-8", errors="surrogatepass", newline="\n") as file:
+        with open(part, "x", encoding="utf-8", newline="\n") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

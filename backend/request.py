@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -16,20 +17,33 @@ from . import cameras, contract
 from .cameras.formats import published, recam
 from .contract import ContractError, Depth, EngineSettings, Footage, Intrinsics, Job, Output, Trajectory
 from .media.errors import FootageError
+from .media.pictures import is_picture
 from .media.reader import probe
 
 _DATA_LENS = (24.0, 23.76)
 """Focal length and sensor width, millimetres, of the footage that the published trajectories belong to."""
 
-_PICTURES = (".png", ".jpg", ".jpeg", ".exr", ".tif", ".tiff", ".bmp", ".webp")
 _SUFFIXES = {suffix: name for name, suffix in contract.FORMATS.items() if suffix}
-_CLIP_OPTIONS = ("footage", "trajectory", "camera", "source", "source_camera", "lens", "fov", "size", "rate", "frames")
+_BESIDE_JOB_FILE = ("job", "output", "debug", "run")
+_DEFAULTS: dict[str, Any] = {
+    "engine": "reproject",
+    "seed": 0,
+    "depth": "plane",
+    "depth_scale": 1.0,
+    "subject_distance": contract.DEFAULT_SUBJECT_DISTANCE,
+    "sensor": 36.0,
+    "mask": False,
+}
 
 
 def from_job_file(options: argparse.Namespace) -> Job:
-    """The job in a file, or in a take's record, with ``--output`` in the place of its own."""
-    for name in _CLIP_OPTIONS:
-        if getattr(options, name) is not None:
+    """The job in a file, or in a take's record, with ``--output`` in the place of its own.
+
+    Raises:
+        ContractError: names the field, or an option that a job file says already.
+    """
+    for name, value in vars(options).items():
+        if name not in _BESIDE_JOB_FILE and value is not None:
             raise ContractError(_option(name), "beside a job file", "one or the other")
     try:
         with open(options.job, "rb") as file:
@@ -54,6 +68,10 @@ def from_clip(options: argparse.Namespace, tell: Callable[[str], None]) -> Job:
     Raises:
         ContractError: names the option.
     """
+    options = argparse.Namespace(**vars(options))
+    for name, default in _DEFAULTS.items():
+        if getattr(options, name) is None:
+            setattr(options, name, default)
     for name in ("footage", "trajectory", "output"):
         if getattr(options, name) is None:
             raise ContractError(_option(name), "nothing", "all of --footage, --trajectory and --output, or a job file")
@@ -91,7 +109,7 @@ def _footage(options: argparse.Namespace) -> tuple[Footage, Fraction]:
         clip = probe(files[0])
     except FootageError as error:
         raise ContractError("--footage", str(error), "a movie, a picture or a folder of pictures") from None
-    is_movie = len(files) == 1 and not files[0].lower().endswith(_PICTURES)
+    is_movie = len(files) == 1 and not is_picture(files[0])
     rate = _rate(options.rate) if options.rate else clip.rate if is_movie else None
     if rate is None:
         raise ContractError("--rate", "nothing", "frames per second, as pictures have none")
@@ -110,9 +128,12 @@ def _footage(options: argparse.Namespace) -> tuple[Footage, Fraction]:
 
 
 def _pictures(folder: str) -> list[str]:
-    names = [name for name in os.listdir(folder) if name.lower().endswith(_PICTURES) and not name.startswith(".")]
+    try:
+        names = [name for name in os.listdir(folder) if is_picture(name) and not name.startswith(".")]
+    except OSError as error:
+        raise ContractError("--footage", f"{folder!r} ({error.strerror})", "a folder that can be read") from None
     if not names:
-        raise ContractError("--footage", f"no pictures in {folder!r}", "files like " + ", ".join(_PICTURES[:4]))
+        raise ContractError("--footage", f"no pictures in {folder!r}", "files like .png, .jpg, .tif, .exr")
     return [os.path.join(os.path.abspath(folder), name) for name in sorted(names, key=contract.natural_order)]
 
 
@@ -181,13 +202,14 @@ def _size(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
+_RATE = re.compile(r"[0-9]{1,10}(/(?!0+$)[0-9]{1,10}|\.[0-9]{1,9})?")
+
+
 def _rate(text: str) -> Fraction:
-    try:
-        rate = Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        rate = Fraction(0)
-    if rate <= 0:
-        raise ContractError("--rate", text, "frames per second, like 24 or 24000/1001")
+    slowest, fastest = contract.RATES
+    rate = Fraction(text) if _RATE.fullmatch(text) else Fraction(0)
+    if not slowest <= rate <= fastest:
+        raise ContractError("--rate", text, f"frames per second, like 24 or 24000/1001, {slowest} to {fastest}")
     return rate
 
 

@@ -90,7 +90,6 @@ class Server:
         self._ending = False
         self._methods: dict[str, tuple[Callable[..., Any], frozenset[str]]] = {
             "hello": (self._hello, frozenset()),
-            "check": (self._check, frozenset({"job"})),
             "cancel": (self._cancel, frozenset({"id"})),
             "shutdown": (self._shutdown, frozenset()),
         }
@@ -155,11 +154,12 @@ class Server:
     def _dispatch(self, request: dict[str, Any]) -> Any:
         """The answer, or nothing where it comes later."""
         method, params = request["method"], request.get("params", {})
-        if method == "render":
+        if method in ("render", "check"):
             if "id" not in request:
                 raise RpcError(INVALID_REQUEST, "a job needs an id")
             _check_params(params, frozenset({"job"}))
-            self._accept(request["id"], params["job"])
+            begin = self._accept if method == "render" else self._check
+            begin(request["id"], params["job"])
             return None
         if method not in self._methods:
             raise RpcError(METHOD_NOT_FOUND, f"no method is called {method!r}")
@@ -176,9 +176,19 @@ class Server:
             "engines": list(ENGINES),
         }
 
-    def _check(self, job: object) -> dict[str, Any]:
-        _job(job)
-        return {"ok": True}
+    def _check(self, request_id: Id, data: object) -> None:
+        """Answer whether a job can be done, on a thread of its own: files on a slow share keep nobody else waiting."""
+        job = _job(data)
+
+        def look() -> None:
+            try:
+                job.check_files()
+            except ContractError as error:
+                self._refuse(request_id, _complaint(error))
+            else:
+                self._send({"jsonrpc": "2.0", "id": request_id, "result": {"ok": True}})
+
+        threading.Thread(target=look, name="recam check", daemon=True).start()
 
     def _accept(self, request_id: Id, data: object) -> None:
         if self._running is not None:
@@ -256,13 +266,11 @@ def _render(running: _Running, report: Callable[[Progress], None]) -> dict[str, 
 
 
 def _job(data: object) -> Job:
-    """The job in a request, checked as far as can be told without opening its files."""
+    """The job in a request, checked as far as can be told without a look at its files."""
     try:
-        job = Job.from_json(data)
-        job.check_files()
+        return Job.from_json(data)
     except ContractError as error:
         raise _complaint(error) from None
-    return job
 
 
 def _complaint(error: ContractError) -> RpcError:

@@ -158,29 +158,25 @@ def _add_render(commands: Any) -> None:
     parser.add_argument("job", nargs="?", metavar="JOB.json", help="a job, or the record that lies beside a take")
     parser.add_argument("--output", metavar="OUT", help="the take: .mp4, .mov, .mkv, or a folder's name; must be free")
     parser.add_argument("--debug", action="store_true", help="show a traceback where something fails")
+    # Each of these is None where it was not given: beside a job file it is refused (request.from_job_file).
     clip = parser.add_argument_group("without a job file")
     clip.add_argument("--footage", metavar="CLIP", help="a movie, a picture, or a folder of numbered pictures")
     clip.add_argument("--trajectory", metavar="T.json", help="ReCam's own format, or a camera_extrinsics.json")
     clip.add_argument("--camera", metavar="NAME", help="which camera of a camera_extrinsics.json (default: cam05)")
     clip.add_argument("--source", metavar="S.json", help="the trajectory of the camera that shot the footage")
     clip.add_argument("--source-camera", metavar="NAME", help="as --camera, for --source")
-    clip.add_argument("--engine", choices=contract.ENGINES, default="reproject", help="(default: %(default)s)")
-    clip.add_argument("--seed", type=int, default=0, help="for engines that draw random numbers (default: 0)")
-    clip.add_argument("--depth", metavar="PATH", default="plane", help="a depth file, a folder of them, or plane")
-    clip.add_argument("--depth-scale", type=float, default=1.0, metavar="M", help="metres per unit of those files")
-    clip.add_argument(
-        "--subject-distance",
-        type=float,
-        default=contract.DEFAULT_SUBJECT_DISTANCE,
-        metavar="M",
-        help="metres from camera to subject (default: %(default)s)",
-    )
+    clip.add_argument("--engine", choices=contract.ENGINES, help="(default: reproject)")
+    clip.add_argument("--seed", type=int, help="for engines that draw random numbers (default: 0)")
+    clip.add_argument("--depth", metavar="PATH", help="a depth file, a folder of them, or plane (default: plane)")
+    clip.add_argument("--depth-scale", type=float, metavar="M", help="metres per unit of those files (default: 1)")
+    distance = f"metres from camera to subject (default: {contract.DEFAULT_SUBJECT_DISTANCE})"
+    clip.add_argument("--subject-distance", type=float, metavar="M", help=distance)
     clip.add_argument("--lens", type=float, metavar="MM", help="focal length on the sensor")
-    clip.add_argument("--sensor", type=float, default=36.0, metavar="MM", help="its width (default: %(default)s)")
+    clip.add_argument("--sensor", type=float, metavar="MM", help="its width (default: 36)")
     clip.add_argument("--fov", type=float, metavar="DEG", help="horizontal angle of view, instead of --lens")
     clip.add_argument("--size", metavar="WxH", help="of the take (default: the footage's)")
     clip.add_argument("--rate", metavar="FPS", help="of the take, like 24 or 24000/1001 (default: the footage's)")
     clip.add_argument("--frames", type=int, metavar="N", help="only the first N frames of the take")
     clip.add_argument("--format", choices=tuple(contract.FORMATS), help="(default: by the ending of OUT; folder: png)")
-    clip.add_argument("--mask", action="store_true", help="also store which pixels were invented")
+    clip.add_argument("--mask", action="store_true", default=None, help="also store which pixels were invented")
     parser.set_defaults(run=_render)

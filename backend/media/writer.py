@@ -21,7 +21,7 @@ def open_take(output: Output, *, has_alpha: bool = False, bit_depth: int = 8, wh
 
     Args:
         output: where to, how large, how fast, in which format, and whether with a mask.
-        has_alpha: whether the frames will have a fourth channel; ``h264`` drops it.
+        has_alpha: whether the frames will have a fourth channel; see :func:`keeps_alpha`.
         bit_depth: 8 or 16, that of the frames; ``ffv1`` and ``png`` store as many, ``prores4444`` 10, ``exr`` halves.
         whole_chroma: whether the footage has a colour for each pixel (see FootageReader): ``h264`` then keeps one too,
             as 4:4:4, which Blender plays and some players do not. Else it is 4:2:0, unless a side is odd.
@@ -30,6 +30,11 @@ def open_take(output: Output, *, has_alpha: bool = False, bit_depth: int = 8, wh
         WriteError: the name is taken, too long, or nothing can be written there.
     """
     return TakeWriter(output, has_alpha=has_alpha, bit_depth=bit_depth, whole_chroma=whole_chroma)
+
+
+def keeps_alpha(format_: str) -> bool:
+    """Whether takes of a format can be transparent."""
+    return format_ != "h264"
 
 
 def mask_path(output: Output) -> Path:
@@ -124,7 +129,7 @@ class _Outlet:
 
     def __init__(self, output: Output, path: Path, *, has_alpha: bool, bit_depth: int, whole_chroma: bool) -> None:
         self.count = 0
-        self.has_alpha = has_alpha and output.format != "h264"
+        self.has_alpha = has_alpha and keeps_alpha(output.format)
         self._path = path
         self._finished = False
         self.part = Part(path, folder=not FORMATS[output.format])

@@ -19,6 +19,8 @@ from numba.core.caching import UserProvidedCacheLocator
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
+_kernels: list[Any] = []
+
 # All but "nnan" and "ninf": kernels test for values that are not numbers.
 _FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
 
@@ -26,7 +28,15 @@ _FASTMATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
 def compiled(function: _F) -> _F:
     """Compile a kernel when it is first called, for the types it is called with."""
     kernel: _F = numba.njit(nogil=True, cache=_CACHED, fastmath=_FASTMATH, error_model="numpy")(function)
+    _kernels.append(kernel)
     return kernel
+
+
+def must_compile() -> bool:
+    """Whether there is no kernel yet, neither in this process nor kept by an earlier one."""
+    if any(kernel.signatures for kernel in _kernels):
+        return False
+    return not (_CACHED and any(Path(numba.config.CACHE_DIR).rglob("*.nbi")))
 
 
 def inlined(function: _F) -> _F:

@@ -11,12 +11,14 @@ from typing import Any
 from ..contract import EngineSettings
 from ..engines import Frame, Report, Shot
 from . import draw, supports, views
+from .compiled import must_compile
 from .draw import Drawn, Still
 from .supports import Support
 from .views import Cameras
 
 _THREADS = 2
 _INVENTED_MUCH = 0.25
+_COMPILING = "preparing (first use: compiling, about half a minute)"
 
 
 class Reproject:
@@ -43,7 +45,7 @@ class Reproject:
         source = views.cameras(shot.source, shot.footage.width, shot.footage.height)
         target = views.cameras(shot.target, shot.width, shot.height)
         tally = _Tally(shot.length)
-        report("preparing", 0, 1)
+        report(_COMPILING if must_compile() else "preparing", 0, 1)
         first = shot.footage.frame(0)
         draw.compile_kernels(first)
         kept = supports.gather(shot, source, target, report)

@@ -90,6 +90,21 @@ def test_result_tells_what_was_done(folder, engine):
     assert names(folder) == ["clip.mp4", "take_v001.json", "take_v001.mp4", "take_v001_mask.mp4"]
 
 
+@pytest.mark.parametrize(
+    ("format_", "suffix", "alpha", "warned"),
+    [("h264", ".mp4", 128, True), ("h264", ".mp4", 255, False), ("ffv1", ".mkv", 128, False)],
+)
+def test_transparency_that_is_lost_is_told(folder, engine, format_, suffix, alpha, warned):
+    frames = [np.dstack([numbered(index, 64, 48), np.full((48, 64), 255, np.uint8)]) for index in range(3)]
+    frames[2][5, 7, 3] = alpha
+    clip = make_clip(folder / "clip.mkv", frames, codec="ffv1", pix_fmt="bgra")
+    path = str(folder / f"take{suffix}")
+    result = render(make_job(folder, 3, clip=clip, path=path, format=format_), silent, never)
+    assert [each for each in result.warnings if "transparent" in each] == [
+        "The footage is transparent in places, which h264 does not keep; these formats do: prores4444, ffv1, png, exr."
+    ] * warned
+
+
 def test_record_is_enough_to_make_the_take_again(folder, engine):
     job = make_job(folder, 3)
     result = render(job, silent, never)

@@ -1,5 +1,6 @@
 """The worker as a process: what it answers, what it refuses, and that it ends when it should."""
 
+import itertools
 import json
 import queue
 import signal
@@ -14,7 +15,6 @@ from jobs import make_job
 
 from backend import contract
 from backend.contract import Progress
-from backend.progress import Telling
 
 REAL = [sys.executable, "-m", "backend", "serve"]
 
@@ -277,6 +277,31 @@ def test_worker_that_lost_a_thread_answers_and_ends(start, folder):
     assert left(folder) == ["clip.mp4"]
 
 
+def test_files_that_are_slow_to_find_keep_nobody_waiting(start, folder):
+    worker = start(with_engine("FarAway"))
+    job = make_job(folder, 2).to_json()
+    worker.ask("check", {"job": job}, id="check")
+    worker.ask("render", {"job": job}, id="job")
+    worker.ask("cancel", {"id": "job"}, id="cancel")
+    worker.ask("hello", id="hello")
+    answers = (message["id"] for message in iter(worker.next, None) if "id" in message)
+    order = list(itertools.islice(answers, 4))
+    assert order[:2] == ["cancel", "hello"]
+    assert sorted(order[2:]) == ["check", "job"]
+
+
+def test_job_whose_files_are_not_there_is_refused_by_the_contract(start, folder):
+    worker = start(with_engine("Copy"))
+    job = make_job(folder, 2).to_json()
+    (folder / "clip.mp4").unlink()
+    for method in ("check", "render"):
+        worker.ask(method, {"job": job})
+        error = worker.answer()[0]["error"]
+        assert (error["code"], error["data"]["kind"]) == (-32602, "contract")
+        assert error["data"]["field"] == "footage.files[0]"
+    assert left(folder) == []
+
+
 # Cancelling and ending
 
 
@@ -380,47 +405,3 @@ def test_parent_that_is_killed_takes_the_worker_along(start, folder):
         assert time.monotonic() < until
         time.sleep(0.02)
     assert not [name for name in left(folder) if name.startswith("take")]
-
-
-# Progress, thinned out
-
-
-def tell_all(steps, **options):
-    told = []
-    with Telling(told.append, **options) as telling:
-        for phase, step, total in steps:
-            telling.report(Progress(phase=phase, step=step, total=total))
-    return [(each.phase, each.step) for each in told]
-
-
-def test_first_and_last_step_of_a_phase_are_told_whatever_the_pace():
-    steps = [("reading", step, 100) for step in range(101)] + [("drawing", step, 50) for step in range(51)]
-    assert tell_all(steps, interval=60) == [("reading", 0), ("reading", 100), ("drawing", 0), ("drawing", 50)]
-
-
-def test_phase_that_ends_early_has_its_last_step_told():
-    steps = [("reading", step, 100) for step in range(40)] + [("drawing", 0, 50)]
-    assert tell_all(steps, interval=60) == [("reading", 0), ("reading", 39), ("drawing", 0)]
-
-
-def test_phases_that_alternate_are_thinned_out_too():
-    steps = [(("reading", "drawing")[step % 2], step, 1000) for step in range(500)]
-    assert len(tell_all(steps, interval=60)) <= 4
-
-
-def test_not_more_than_twenty_a_second():
-    told = []
-    with Telling(told.append) as telling:
-        until = time.monotonic() + 0.5
-        while time.monotonic() < until:
-            telling.report(Progress(phase="drawing", step=1, total=100))
-    assert 5 <= len(told) <= 12
-
-
-def test_long_step_is_heard_of_all_the_same():
-    told = []
-    with Telling(told.append, heartbeat=0.1) as telling:
-        telling.report(Progress(phase="drawing", step=3, total=9))
-        time.sleep(0.55)
-    assert 3 <= len(told) <= 7
-    assert {each.step for each in told} == {3}

@@ -1,5 +1,6 @@
 """The shell's way in: exit codes, one clear line, and the same takes as Blender gets."""
 
+import argparse
 import io
 import json
 import os
@@ -279,6 +280,13 @@ def test_depth_files(folder, clip, trajectory):
             ["--footage", "clip.mp4", "--trajectory", "still.json", "--output", "o.mp4", "--camera", "x"],
             "--camera: found x",
         ),
+        *(
+            (
+                ["--footage", "clip.mp4", "--trajectory", "still.json", "--output", "o.mp4", "--rate", rate],
+                f"--rate: found {rate}, expected frames per second",
+            )
+            for rate in ("1e400", "1e999999999", "1/1000000000000", "0/0", "1001", "9" * 100, " 24", "nan")
+        ),
         (["--engine", "magic"], "argument --engine: invalid choice"),
         (
             ["--seed", "-1", "--footage", "clip.mp4", "--trajectory", "still.json", "--output", "o.mp4"],
@@ -300,6 +308,53 @@ def test_bad_input(folder, clip, trajectory, monkeypatch, capsys, arguments, lin
     assert said.err.startswith(f"recam: {line}")
     assert said.err.count("\n") == 1
     assert sorted(os.listdir(folder)) == before
+
+
+def clip_options():
+    """Every option of the parser's group for what a job file says, with a value for it."""
+    group = argparse._SubParsersAction  # what holds the commands' parsers
+    commands = next(each for each in shell._parser()._actions if isinstance(each, group))
+    for action in commands.choices["render"]._actions:
+        if action.dest not in ("help", "job", "output", "debug"):
+            value = action.choices[0] if action.choices else "1"
+            yield [action.option_strings[0], *([value] if action.nargs is None else [])]
+
+
+@pytest.mark.parametrize("option", list(clip_options()), ids=lambda option: option[0])
+def test_no_option_beside_a_job_file_is_ignored(folder, monkeypatch, capsys, option):
+    monkeypatch.chdir(folder)
+    (folder / "job.json").write_text(json.dumps(make_job(folder, 2).to_json()))
+    assert shell.main(["render", "job.json", *option]) == 2
+    assert capsys.readouterr().err == f"recam: {option[0]}: found beside a job file, expected one or the other\n"
+    assert sorted(os.listdir(folder)) == ["clip.mp4", "job.json"]
+
+
+def test_options_have_the_defaults_that_the_help_tells(clip, trajectory, capsys):
+    job = job_of("--footage", clip, "--trajectory", trajectory, "--output", "take.mp4")
+    assert (job.settings, job.subject_distance, job.output.mask) == (contract.EngineSettings(), 4.0, False)
+    with pytest.raises(SystemExit):
+        options("--help")
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "subject (default: 4.0)" in shown
+    assert "its width (default: 36)" in shown
+
+
+@pytest.mark.parametrize("option", ["--footage", "--depth"])
+def test_folder_that_cannot_be_listed(folder, clip, trajectory, monkeypatch, capsys, option):
+    """As one on a share that goes away, or that its owner alone may read."""
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    (folder / "closed").mkdir()
+    arguments = {"--footage": clip, "--trajectory": trajectory, "--output": folder / "o.mp4"} | {
+        option: folder / "closed"
+    }
+    assert shell.main(["render", *(str(each) for pair in arguments.items() for each in pair)]) == 2
+    said = capsys.readouterr().err
+    assert "closed' (Permission denied), expected a folder that can be read" in said
+    assert said.count("\n") == 1
 
 
 def test_no_command(capsys):

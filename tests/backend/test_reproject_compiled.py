@@ -1,0 +1,68 @@
+"""What a fresh machine is told while kernels are compiled; in processes of their own, as kernels last as long."""
+
+import os
+import subprocess
+import sys
+
+import engines_for_tests
+import pytest
+
+PROGRAM = """
+import numpy as np
+from backend import contract, engines
+from jobs import still
+
+class Footage:
+    width, height = 64, 48
+    def frame(self, index):
+        return np.zeros((48, 64, 3), np.uint8)
+
+def report(phase, step, total):
+    print(phase)
+    raise engines.Cancelled  # before anything is compiled
+
+def begin():
+    settings = contract.EngineSettings()
+    camera = still(1)
+    shot = engines.Shot(footage=Footage(), depth=None, source=camera, target=camera, subject_distance=4.0,
+                        settings=settings, width=64, height=48)
+    try:
+        next(engines.create(settings).frames(shot, report))
+    except engines.Cancelled:
+        pass
+
+begin()
+from backend.reproject import sample
+sample.unpack(np.zeros((4, 4, 3), np.uint8), 255)
+begin()
+"""
+
+FIRST_USE = "preparing (first use: compiling, about half a minute)"
+
+
+def phases(**variables):
+    """What is told at first, and once a kernel has been compiled."""
+    folders = [str(engines_for_tests.ROOT), os.path.dirname(engines_for_tests.__file__)]
+    environment = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        env=environment | {"PYTHONPATH": os.pathsep.join(folders)} | variables,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the cache is not where XDG_CACHE_HOME says")
+def test_first_use_is_told_and_the_second_is_none(tmp_path):
+    assert phases(XDG_CACHE_HOME=str(tmp_path)) == [FIRST_USE, "preparing"]
+    assert phases(XDG_CACHE_HOME=str(tmp_path)) == ["preparing", "preparing"]
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs a folder that not even root may write to")
+def test_every_worker_compiles_where_nothing_can_be_kept():
+    assert phases(XDG_CACHE_HOME="/proc/self") == [FIRST_USE, "preparing"]
+    assert phases(XDG_CACHE_HOME="/proc/self") == [FIRST_USE, "preparing"]

@@ -1,0 +1,71 @@
+"""Jobs as JSON, as whoever writes one by hand would write it."""
+
+import json
+
+IDENTITY = [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
+LENS = {"fx": 800.0, "fy": 800.0, "cx": 416.0, "cy": 240.0}
+
+
+def minimal():
+    """The least that is a job, as whoever writes one by hand would write it."""
+    return {
+        "footage": {"kind": "movie", "files": ["/clip.mp4"], "frames": [0, 1, 1], "width": 832, "height": 480},
+        "target": {"width": 832, "height": 480, "poses": [IDENTITY] * 3, "intrinsics": [LENS] * 3},
+        "output": {"path": "/take.mp4", "width": 832, "height": 480, "rate": "24000/1001"},
+    }
+
+
+def full():
+    """A job that uses every field."""
+    return minimal() | {
+        "footage": {
+            "kind": "images",
+            "files": ['/it\'s "a" é/日本 0001.png', "/2.png"],
+            "frames": [1, 0, 0],
+            "width": 831,
+            "height": 479,
+            "identity": "strip:sha",
+        },
+        "source": minimal()["target"] | {"width": 831},
+        "lens": LENS,
+        "subject_distance": 3,
+        "settings": {
+            "engine": "reproject",
+            "seed": 2**63 - 1,
+            "depth": {"kind": "file", "files": ["/1.exr", "/2.exr", "/3.exr"], "scale": 10.0, "identity": "scene"},
+        },
+        "output": {
+            "path": "/folder",
+            "width": 16384,
+            "height": 1,
+            "rate": "25",
+            "format": "png",
+            "mask": True,
+        },
+        "origin": {
+            "blend": "/shot.blend",
+            "scene": "Scène",
+            "strip": "日本.001",
+            "frame_start": -7,
+            "camera": "Cam",
+            "camera_scene": "Set",
+            "camera_frame": 12.5,
+            "source_camera": "Src",
+        },
+        "version": 1,
+    }
+
+
+def changed(job, path, value):
+    """A copy with the value at a dotted path replaced, added, or (None) taken away."""
+    result = json.loads(json.dumps(job))  # not deepcopy, which would keep the three poses one object
+    *parents, last = path.split(".")
+    place = result
+    for each in parents:
+        place = place[int(each) if each.isdigit() else each]
+    key = int(last) if last.isdigit() else last
+    if value is None:
+        del place[key]
+    else:
+        place[key] = value
+    return result
