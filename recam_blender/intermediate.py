@@ -172,6 +172,9 @@ def _render_still(copy: bpy.types.Scene, frame: int, base: str) -> str:
     """A frame below zero, where no animation can begin."""
     path = f"{base}{frame:07d}.bmp"
     copy.render.filepath = compat.literal_path(path)
+    # What was changed when the copy was made is to be evaluated first, or it would undo what keyframes say here.
+    for layer in copy.view_layers:
+        layer.update()
     copy.frame_set(frame)
     # Named in the operator's own "scene", it would be rendered at the frame of the scene in the window.
     with bpy.context.temp_override(scene=copy):

@@ -4,6 +4,7 @@ import contextlib
 import json
 import shutil
 import subprocess
+import sys
 import tempfile
 import textwrap
 from collections.abc import Callable, Generator, Iterator
@@ -122,6 +123,15 @@ def new_images(
     return strip
 
 
+def new_effect(scene: bpy.types.Scene, kind: str, channel: int, start: int, stop: int, *inputs: bpy.types.ID) -> Any:
+    """An effect strip; 5.0 renamed what this takes."""
+    create = strips(scene).new_effect
+    names = strips(scene).bl_rna.functions["new_effect"].parameters.keys()
+    end = {"length": stop - start} if "length" in names else {"frame_end": stop}
+    below = dict(zip(("input1", "input2") if "input1" in names else ("seq1", "seq2"), inputs, strict=False))
+    return create(name=kind, type=kind, channel=channel, frame_start=start, **end, **below)
+
+
 def read_footage(
     recam: Callable[[str], ModuleType],
     scene: bpy.types.Scene,
@@ -176,6 +186,44 @@ def in_backend(python: str, source: str, *arguments: str | Path) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def with_small_files(recam: Any, source: str, *, error: str, arguments: list[str]) -> str:
+    """Make ``work``, a generator, in a Blender of its own, and run it where no file can grow over 5000 bytes.
+
+    The installed add-on is the package ``extension`` there; sys.argv[2:] are the arguments. Returns what the error of
+    this class says; any other end fails.
+    """
+    start = """
+        import bpy, importlib, importlib.util, os, resource, signal, sys
+        bpy.ops.wm.read_homefile(use_empty=True)
+        spec = importlib.util.spec_from_file_location(
+            "extension", sys.argv[1] + "/__init__.py", submodule_search_locations=[sys.argv[1]]
+        )
+        sys.modules["extension"] = importlib.util.module_from_spec(spec)
+    """
+    end = """
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
+        try:
+            for _ in work:
+                pass
+        except Exception as raised:
+            name, words = type(raised).__name__, str(raised)
+        else:
+            name = words = "nothing"
+        sys.stderr.write("@@" + name + "@@" + words)
+        sys.stderr.flush()
+        os._exit(0)
+    """
+    package = str(Path(recam.addon.__file__).parent)
+    program = "\n".join(map(textwrap.dedent, (start, source, end)))
+    done = subprocess.run(
+        [sys.executable, "-c", program, package, *arguments], capture_output=True, text=True, check=False
+    )
+    _, name, words = done.stderr.rsplit("@@", 2) if done.stderr.count("@@") > 1 else ("", done.stderr, "")
+    assert name == error, f"{name} {words}"
+    return words
 
 
 def write_movie(python: str, path: Path, pictures: list[np.ndarray], rate: str = "24", **options: object) -> Path:
