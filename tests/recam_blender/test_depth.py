@@ -7,6 +7,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
+import timeline
 from mathutils import Vector
 
 WIDTH, HEIGHT = 160, 96
@@ -336,6 +337,42 @@ def test_scene_that_is_not_shown(recam, scene, method, folder) -> None:
     (found,) = _depths(recam, other, [2], folder / "other", method=method)
     assert np.array_equal(found, plain)
     assert bpy.context.scene == scene
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no limit of file sizes")
+def test_a_disk_that_fills_up_is_an_error(recam, folder) -> None:
+    """In a child, as the limit holds for all that a process writes. A picture is of 60 kB."""
+    words = timeline.with_small_files(
+        recam,
+        """
+        depth = importlib.import_module("extension.recam_blender.depth")
+        sampling = importlib.import_module("extension.recam_blender.sampling")
+        scene = bpy.context.scene
+        scene.camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
+        scene.collection.objects.link(scene.camera)
+        trajectory = sampling.sample_trajectory(scene, scene.camera, [1], width=160, height=96)
+        work = depth.render_depth(scene, scene.camera, trajectory, [1], folder=sys.argv[2], method="cycles")
+        """,
+        error="DepthError",
+        arguments=[str(folder)],
+    )
+    assert "The disk may be full" in words
+    assert not list(folder.iterdir())
+
+
+def test_what_a_step_makes_is_known_as_temporary(recam, scene, method, folder) -> None:
+    """So that what comes back with a file that was stored within a step is swept away."""
+    before, made = set(bpy.data.user_map()), {}
+
+    def look(*_: object) -> None:
+        new = set(bpy.data.user_map()) - before
+        made.update({type(each).__name__: "recam_temporary" in each for each in new if each.id_type != "IMAGE"})
+
+    bpy.app.handlers.render_init.append(look)
+    _depths(recam, scene, [1], folder, method=method)
+    bpy.app.handlers.render_init.remove(look)
+    assert {"Scene", "Object", "Camera"} <= set(made)
+    assert all(made.values()), made
 
 
 # Choices

@@ -229,12 +229,13 @@ def test_frames_below_zero(recam: Any, scene: bpy.types.Scene, paths: list[Path]
         else:
             np.testing.assert_array_equal(file, picture)
     assert len({picture.tobytes() for picture in truth}) > 4
+    assert truth[0].any() == (way != "fade")
     assert scene.frame_current == 3
 
 
 def _still(scene: bpy.types.Scene, frame: int) -> np.ndarray:
     """Blender's own picture of a frame where no animation can begin."""
-    timeline.in_window(scene)
+    timeline.in_window(scene).view_layers[0].update()
     scene.frame_set(frame)
     settings = scene.render.image_settings
     if hasattr(settings, "media_type"):

@@ -141,8 +141,9 @@ def test_the_channel_is_free_over_the_whole_range(recam: Any, scene: bpy.types.S
 
 def test_no_free_channel_is_an_error_that_leaves_nothing(recam: Any, scene: bpy.types.Scene, clip: Path) -> None:
     source = movie(scene, clip, "footage", channel=128)
-    with pytest.raises(recam("sequencer").SequencerError, match="No channel above 128"):
+    with pytest.raises(recam("sequencer").SequencerError, match="No channel above 128") as caught:
         insert(recam, scene, source, clip)
+    assert repr(str(clip)) in str(caught.value)
     assert len(timeline.strips(scene)) == 1
 
 
@@ -162,8 +163,33 @@ def test_a_footage_strip_that_moved(recam: Any, scene: bpy.types.Scene, source: 
 
 
 def test_a_scene_that_is_gone(recam: Any, clip: Path) -> None:
-    with pytest.raises(recam("sequencer").SequencerError, match="'Nowhere' is gone"):
+    with pytest.raises(recam("sequencer").SequencerError, match="'Nowhere' is gone") as caught:
         insert(recam, "Nowhere", "footage", clip)
+    assert repr(str(clip)) in str(caught.value)
+
+
+def test_a_take_lies_over_the_effects_that_were_read_into_it(
+    recam: Any, scene: bpy.types.Scene, source: Any, clip: Path
+) -> None:
+    other = movie(scene, clip, "other", channel=1, start=12)
+    blur = timeline.new_effect(scene, "GAUSSIAN_BLUR", 5, 10, 30, source)
+    timeline.new_effect(scene, "SPEED", 7, 10, 30, blur)
+    timeline.new_effect(scene, "CROSS", 9, 12, 30, source, other)  # no part of the footage
+    take, _ = insert(recam, scene, source, clip)
+    assert take.channel == 8
+    assert insert(recam, scene, other, clip, name="footage_Camera_v002")[0].channel == 3
+
+
+@pytest.mark.parametrize("mine", ["mine", 7, {"source": 7}, {"other": "text"}, [1.0, 2.0]])
+def test_a_custom_property_of_the_users_own_is_none_of_recams(
+    recam: Any, scene: bpy.types.Scene, source: Any, clip: Path, mine: Any
+) -> None:
+    source["recam"] = mine
+    take, _ = insert(recam, scene, source, clip)
+    module = recam("sequencer")
+    assert module.footage_of(scene, source) == source
+    assert module.footage_of(scene, take) == source
+    assert module.list_takes(scene, source) == [take]
 
 
 def test_footage_inside_a_meta_strip_has_its_take_there(
@@ -393,9 +419,7 @@ def shot(scene: bpy.types.Scene) -> bpy.types.Scene:
     shot = timeline.new_scene("Shot", 32, 16)
     shot.frame_start, shot.frame_end = 11, 50
     shot.render.engine, shot.cycles.samples = "CYCLES", 1
-    camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
-    shot.collection.objects.link(camera)
-    shot.camera = camera
+    shot.camera = _new_camera(shot, "camera")
     shot.world = bpy.data.worlds.new("grey")
     if shot.world.node_tree is None:
         shot.world.use_nodes = True
@@ -434,3 +458,37 @@ def test_the_camera_scene_is_the_edit_itself_where_no_scene_strip_is(
     empty = timeline.new_scene("No camera")
     timeline.strips(scene).new_scene("empty", empty, 3, 10)
     assert recam("sequencer").camera_scene_for(scene, source) == (scene, 10.0)
+
+
+def test_a_scene_strip_without_a_camera_of_its_own_does_not_count(
+    recam: Any, scene: bpy.types.Scene, source: Any
+) -> None:
+    """Titles and the like have cameras lying about that nobody looks through; one of a marker is looked through."""
+    title = timeline.new_scene("Title")
+    lying = _new_camera(title, "lying about")
+    timeline.strips(scene).new_scene("title", title, 3, 10)
+    assert recam("sequencer").camera_scene_for(scene, source) == (scene, 10.0)
+    title.timeline_markers.new("cut", frame=1).camera = lying
+    assert recam("sequencer").camera_scene_for(scene, source)[0] == title
+
+
+def test_the_chosen_camera_says_which_scene_counts(
+    recam: Any, scene: bpy.types.Scene, shot: bpy.types.Scene, source: Any
+) -> None:
+    other = timeline.new_scene("Other")
+    other.camera = _new_camera(other, "other's")
+    timeline.strips(scene).new_scene("near", shot, 3, 10)
+    timeline.strips(scene).new_scene("far", other, 7, 10)
+    _new_camera(scene, "edit's")
+    scene.collection.objects.link(shot.camera)
+    found = {
+        name: recam("sequencer").camera_scene_for(scene, source, camera=name)[0]
+        for name in ("", "camera", "other's", "edit's", "nobody's")
+    }
+    assert found == {"": shot, "camera": shot, "other's": other, "edit's": scene, "nobody's": shot}
+
+
+def _new_camera(scene: bpy.types.Scene, name: str) -> bpy.types.Object:
+    camera = bpy.data.objects.new(name, bpy.data.cameras.new(name))
+    scene.collection.objects.link(camera)
+    return camera
