@@ -83,7 +83,7 @@ def test_depth_folder_that_cannot_be_listed(folder, monkeypatch):
         Depth.from_path(str(folder), [0, 1])
 
 
-@pytest.mark.parametrize("names", [["1².exr", "2².exr", "10².exr"], ["a.exr", "b9.exr", "b10.exr"]])
+@pytest.mark.parametrize("names", [["1²3.exr", "2²3.exr", "10²3.exr"], ["a.exr", "b9.exr", "b10.exr"]])
 def test_depth_files_are_read_in_the_order_of_their_numbers(folder, names):
     for name in names:
         (folder / name).touch()
