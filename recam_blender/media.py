@@ -101,7 +101,7 @@ def inputs(strip: Any) -> Iterator[Any]:
 
 
 def check_sources(scene: bpy.types.Scene, strip: Any, frames: range | None) -> None:
-    """Refuse what Blender would show as a black or magenta picture: a file that is not there.
+    """Refuse what Blender would show as a black picture, or end from: a file that is not there, or is no picture.
 
     Args:
         scene: whose sequencer holds the strip.
@@ -111,21 +111,49 @@ def check_sources(scene: bpy.types.Scene, strip: Any, frames: range | None) -> N
     Raises:
         FootageError: naming strip and file.
     """
-    if strip.type == "MOVIE":
-        media_of(scene, strip)
-    elif strip.type == "IMAGE":
-        files = _pictures(scene, strip)
-        for index in _shown(scene, strip, len(files), frames):
-            existing(strip.name, files[index])
-        media_of(scene, strip)
+    if strip.type in ("MOVIE", "IMAGE"):
+        _check_files(scene, strip, frames)
     elif strip.type == "SCENE" and strip.scene is None:
         raise FootageError(f"Scene strip {strip.name!r} has no scene.")
+    if strip.type == "SCENE" and strip.scene_input == "SEQUENCER":
+        _check_edit(strip, frames)
     within = None if strip.type == "SPEED" else frames
     for each in _below(scene, strip):
-        first, end = compat.span(each)
-        part = within and range(max(first, within.start), min(end, within.stop))
+        part = _shared(each, within)
         if part is None or len(part):
             check_sources(scene, each, part)
+
+
+def _check_files(scene: bpy.types.Scene, strip: Any, frames: range | None) -> None:
+    if strip.type == "IMAGE":
+        files = _pictures(scene, strip)
+        for index in _shown(scene, strip, len(files), frames):
+            path = existing(strip.name, files[index])
+            if path.lower().endswith(PICTURES) and picture_size(path) is None:
+                _probe_picture(strip, path)
+    media_of(scene, strip)
+
+
+def _check_edit(strip: Any, frames: range | None) -> None:
+    """The edit of another scene: Blender shows it from that scene's first frame on."""
+    scene = strip.scene
+    plain = frames is not None and not strip.use_reverse_frames and not compat.is_retimed(strip)
+    if frames is not None and plain:
+        ahead = scene.frame_start - int(compat.content_start(strip))
+        frames = range(frames.start + ahead, frames.stop + ahead)
+    for each in compat.strips(scene.sequence_editor) if scene.sequence_editor else ():
+        part = _shared(each, frames if plain else None)
+        # Not scenes in scenes: they may show each other.
+        if not each.mute and each.type != "SCENE" and (part is None or len(part)):
+            check_sources(scene, each, part)
+
+
+def _shared(strip: Any, frames: range | None) -> range | None:
+    """Those of the frames that a strip covers."""
+    if frames is None:
+        return None
+    first, end = compat.span(strip)
+    return range(max(first, frames.start), min(end, frames.stop))
 
 
 def _below(scene: bpy.types.Scene, strip: Any) -> Iterator[Any]:
@@ -134,7 +162,9 @@ def _below(scene: bpy.types.Scene, strip: Any) -> Iterator[Any]:
         yield from (each for each in compat.strips(strip) if not each.mute)
     elif strip.type == "MULTICAM":
         beside = compat.strips(scene.sequence_editor)
-        yield from (each for each in beside if each.channel == strip.multicam_source and not each.mute)
+        last = strip.channel - 1 if "multicam_source" in animated(scene, strip) else strip.multicam_source
+        # Blender mixes what lies below the channel that is selected, too.
+        yield from (each for each in beside if each.channel <= last and not each.mute)
     yield from inputs(strip)
 
 

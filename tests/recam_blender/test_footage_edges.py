@@ -106,6 +106,27 @@ def test_a_missing_picture_in_the_middle(
         assert seen(found) == [6, 7]
 
 
+@pytest.mark.parametrize("fault", ["missing", "empty", "no picture"])
+def test_a_picture_that_cannot_be_read_in_the_edit_of_another_scene(
+    recam: Any, scene: bpy.types.Scene, paths: list[Path], place: str, fault: str
+) -> None:
+    """Blender 4.2 and 5.2 may end when they are asked to show such a one: it is not rendered here."""
+    other = timeline.new_scene("Other")
+    other.frame_start, other.frame_end = 101, 112
+    timeline.new_images(other, paths, start=101)
+    strip = timeline.strips(scene).new_scene("shot", other, 1, 10)
+    strip.scene_input = "SEQUENCER"
+    if fault == "missing":
+        paths[5].unlink()
+    else:
+        paths[5].write_bytes(b"" if fault == "empty" else b"no picture")
+    with pytest.raises(recam("footage").FootageError) as caught:
+        timeline.read_footage(recam, scene, strip, (15, 16), folder=place)
+    assert repr(str(paths[5])) in str(caught.value)
+    assert "'clip'" in str(caught.value)
+    assert seen(timeline.read_footage(recam, scene, strip, (12, 15), folder=place)) == [2, 3, 4]
+
+
 def test_a_muted_strip_in_a_meta_strip_needs_no_file(
     recam: Any, scene: bpy.types.Scene, paths: list[Path], place: str
 ) -> None:
