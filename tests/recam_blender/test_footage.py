@@ -15,12 +15,7 @@ COUNT = 40
 @pytest.fixture(scope="module")
 def clips(backend_python: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp('clips "é" 日本')
-    pictures = [timeline.numbered(index) for index in range(COUNT)]
-    movies = {
-        rate: timeline.write_movie(backend_python, folder / f"it's {rate.replace('/', '-')}.mkv", pictures, rate)
-        for rate in ("24", "30", "16", "30000/1001")
-    }
-    return movies | {"folder": folder}
+    return timeline.write_clips(backend_python, folder, COUNT, ("24", "30", "16", "30000/1001"))
 
 
 @pytest.fixture(scope="module")
@@ -33,35 +28,6 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 @pytest.fixture
 def scene() -> bpy.types.Scene:
     return timeline.new_scene()
-
-
-def movie(scene: bpy.types.Scene, path: Path, start: int = 10, channel: int = 1) -> Any:
-    return timeline.strips(scene).new_movie(path.stem, str(path), channel, start, fit_method="ORIGINAL")
-
-
-def span(strip: Any) -> tuple[int, int]:
-    if hasattr(strip, "left_handle"):
-        return strip.left_handle, strip.right_handle
-    return strip.frame_final_start, strip.frame_final_end
-
-
-def effect(scene: bpy.types.Scene, kind: str, strip: Any, channel: int = 2) -> Any:
-    create = timeline.strips(scene).new_effect
-    names = timeline.strips(scene).bl_rna.functions["new_effect"].parameters.keys()
-    start, stop = span(strip)
-    end = {"length": stop - start} if "length" in names else {"frame_end": stop}
-    below = {"input1" if "input1" in names else "seq1": strip}
-    return create(name=kind, type=kind, channel=channel, frame_start=start, **end, **below)
-
-
-def two_inputs(scene: bpy.types.Scene, first: Any, second: Any, channel: int) -> Any:
-    """A cross-fade over the frames that the two share."""
-    create = timeline.strips(scene).new_effect
-    names = timeline.strips(scene).bl_rna.functions["new_effect"].parameters.keys()
-    start, stop = span(second)[0], span(first)[1]
-    end = {"length": stop - start} if "length" in names else {"frame_end": stop}
-    inputs = dict(zip(("input1", "input2") if "input1" in names else ("seq1", "seq2"), (first, second), strict=True))
-    return create(name="cross", type="CROSS", channel=channel, frame_start=start, **end, **inputs)
 
 
 def shown(found: Any) -> list[int | None]:
@@ -97,11 +63,11 @@ TIMINGS: dict[str, dict[str, float]] = {
 def test_movie_frames_are_those_that_blender_shows(
     recam: Any, scene: bpy.types.Scene, clips: dict[str, Path], tmp_path: Path, timing: str
 ) -> None:
-    strip = movie(scene, clips["24"])
+    strip = timeline.new_movie(scene, clips["24"])
     for name, value in TIMINGS[timing].items():
         setattr(strip, name, value)
     found = timeline.read_footage(recam, scene, strip, folder=str(tmp_path))
-    assert (found.start, found.stop) == span(strip)
+    assert (found.start, found.stop) == timeline.span(strip)
     assert list(found.footage.frames) == timeline.numbers(scene, found.start, found.stop)
     assert found.footage.files == (str(clips["24"]),)
     assert (found.footage.width, found.footage.height) == (timeline.WIDTH, timeline.HEIGHT)
@@ -118,7 +84,7 @@ def test_picture_frames_are_those_that_blender_shows(
     for name, value in TIMINGS[timing].items():
         setattr(strip, name, value)
     found = timeline.read_footage(recam, scene, strip, folder=str(tmp_path))
-    truth = timeline.numbers(scene, *span(strip))
+    truth = timeline.numbers(scene, *timeline.span(strip))
     assert shown(found) == truth
     # Pictures that are cut away need not be there.
     assert len(found.footage.files) == len(set(truth))
@@ -131,13 +97,13 @@ def test_a_single_picture_lasts_as_long_as_its_strip(
     strip = timeline.new_images(scene, pictures[3:4])
     recam("compat").set_span(strip, 5, 30)
     found = timeline.read_footage(recam, scene, strip, folder=str(tmp_path))
-    assert (found.start, found.stop) == (5, 30) == span(strip)
+    assert (found.start, found.stop) == (5, 30) == timeline.span(strip)
     assert found.footage.frames == (0,) * 25
     assert found.footage.files == (str(pictures[3]),)
 
 
 def test_part_of_a_strip(recam: Any, scene: bpy.types.Scene, clips: dict[str, Path], tmp_path: Path) -> None:
-    strip = movie(scene, clips["24"])
+    strip = timeline.new_movie(scene, clips["24"])
     found = timeline.read_footage(recam, scene, strip, (20, 25), folder=str(tmp_path))
     assert found.footage.frames == (10, 11, 12, 13, 14)
 
@@ -146,8 +112,8 @@ def test_part_of_a_strip(recam: Any, scene: bpy.types.Scene, clips: dict[str, Pa
 def test_what_lies_around_a_strip_does_not_matter(
     recam: Any, scene: bpy.types.Scene, clips: dict[str, Path], pictures: list[Path], tmp_path: Path, others: str
 ) -> None:
-    strip = movie(scene, clips["24"])
-    effect(scene, "SPEED", strip).use_frame_interpolate = False
+    strip = timeline.new_movie(scene, clips["24"])
+    timeline.effect_on(scene, "SPEED", strip).use_frame_interpolate = False
     truth = timeline.numbers(scene, 10, 15)
     if others == "covered":
         timeline.new_images(scene, pictures, start=8, channel=4, name="above")
@@ -177,7 +143,9 @@ def test_relative_paths(
     recam: Any, clips: dict[str, Path], folder: Path, open_file: Callable[..., None], tmp_path: Path
 ) -> None:
     (folder / "clip.mkv").write_bytes(clips["24"].read_bytes())
-    strip = movie(bpy.context.scene if bpy.context.scene.sequence_editor_create() else None, folder / "clip.mkv")
+    strip = timeline.new_movie(
+        bpy.context.scene if bpy.context.scene.sequence_editor_create() else None, folder / "clip.mkv"
+    )
     bpy.ops.wm.save_as_mainfile(filepath=str(folder / "shot.blend"))
     strip.filepath = "//clip.mkv"
     found = timeline.read_footage(recam, bpy.context.scene, strip, folder=str(tmp_path))
@@ -198,7 +166,7 @@ def test_footage_larger_than_the_frame_is_said(
     recam: Any, scene: bpy.types.Scene, clips: dict[str, Path], tmp_path: Path
 ) -> None:
     scene.render.resolution_x = 100
-    found = timeline.read_footage(recam, scene, movie(scene, clips["24"]), folder=str(tmp_path))
+    found = timeline.read_footage(recam, scene, timeline.new_movie(scene, clips["24"]), folder=str(tmp_path))
     assert "is larger (128 x 64) than the scene's frame (100 x 64)" in found.notes[0]
 
 
@@ -209,9 +177,9 @@ def test_footage_larger_than_the_frame_is_said(
 def test_a_movie_of_another_rate(
     recam: Any, scene: bpy.types.Scene, clips: dict[str, Path], tmp_path: Path, rate: str
 ) -> None:
-    strip = movie(scene, clips[rate])
+    strip = timeline.new_movie(scene, clips[rate])
     found = timeline.read_footage(recam, scene, strip, folder=str(tmp_path))
-    assert list(found.footage.frames) == timeline.numbers(scene, *span(strip))
+    assert list(found.footage.frames) == timeline.numbers(scene, *timeline.span(strip))
     assert found.footage.kind == "movie"
 
 
@@ -226,10 +194,10 @@ def test_a_speed_effect_without_blending(
     kind: str,
     factor: float,
 ) -> None:
-    strip = movie(scene, clips["24"]) if kind == "movie" else timeline.new_images(scene, pictures)
-    speed = effect(scene, "SPEED", strip)
+    strip = timeline.new_movie(scene, clips["24"]) if kind == "movie" else timeline.new_images(scene, pictures)
+    speed = timeline.effect_on(scene, "SPEED", strip)
     speed.speed_control, speed.speed_factor, speed.use_frame_interpolate = "MULTIPLY", factor, False
-    truth = timeline.numbers(scene, *span(strip))
+    truth = timeline.numbers(scene, *timeline.span(strip))
     assert truth[:4] != [0, 1, 2, 3]
     for asked in (strip, speed):
         found = timeline.read_footage(recam, scene, asked, folder=str(tmp_path))
@@ -241,21 +209,21 @@ def test_a_speed_effect_without_blending(
 
 
 def test_a_keyframed_speed(recam: Any, scene: bpy.types.Scene, clips: dict[str, Path], tmp_path: Path) -> None:
-    strip = movie(scene, clips["24"])
-    speed = effect(scene, "SPEED", strip)
+    strip = timeline.new_movie(scene, clips["24"])
+    speed = timeline.effect_on(scene, "SPEED", strip)
     speed.speed_control, speed.use_frame_interpolate = "FRAME_NUMBER", False
     for frame, number in ((10, 30), (49, 3)):
         speed.speed_frame_number = number
         speed.keyframe_insert("speed_frame_number", frame=frame)
     found = timeline.read_footage(recam, scene, strip, folder=str(tmp_path))
-    assert list(found.footage.frames) == timeline.numbers(scene, *span(strip))
+    assert list(found.footage.frames) == timeline.numbers(scene, *timeline.span(strip))
     assert found.footage.frames[0] == 30
 
 
 @pytest.mark.parametrize("way", ["faster", "freeze"])
 def test_retiming(recam: Any, clips: dict[str, Path], tmp_path: Path, way: str) -> None:
     scene = timeline.in_window(timeline.new_scene())
-    strip = movie(scene, clips["24"])
+    strip = timeline.new_movie(scene, clips["24"])
     scene.sequence_editor.active_strip, strip.select = strip, True
     scene.frame_set(20)
     with timeline.sequencer_area():
@@ -265,7 +233,7 @@ def test_retiming(recam: Any, clips: dict[str, Path], tmp_path: Path, way: str) 
             strip.retiming_keys[-1].timeline_frame = 30
         else:
             bpy.ops.sequencer.retiming_freeze_frame_add(duration=6)
-    truth = timeline.numbers(scene, *span(strip))
+    truth = timeline.numbers(scene, *timeline.span(strip))
     assert truth[9:16] == ([9, 10, 13, 16, 19, 22, 25] if way == "faster" else [9, *[10] * 6])
     found = timeline.read_footage(recam, scene, strip, folder=str(tmp_path))
     assert list(found.footage.frames) == truth
@@ -282,7 +250,7 @@ def test_a_playback_rate_adjusted_to_the_scene(
     strip.filepath = str(clips[rate])
     for each in timeline.strips(scene):
         each.mute = each != strip
-    truth = timeline.numbers(scene, *span(strip))
+    truth = timeline.numbers(scene, *timeline.span(strip))
     assert len(truth) == length
     found = timeline.read_footage(recam, scene, strip, folder=str(tmp_path))
     assert list(found.footage.frames) == truth
@@ -319,12 +287,12 @@ def _fade(scene: bpy.types.Scene, strip: Any) -> None:
 
 
 def _blend(scene: bpy.types.Scene, strip: Any) -> None:
-    speed = effect(scene, "SPEED", strip)
+    speed = timeline.effect_on(scene, "SPEED", strip)
     speed.speed_control, speed.speed_factor, speed.use_frame_interpolate = "MULTIPLY", 0.4, True
 
 
 def _blur(scene: bpy.types.Scene, strip: Any) -> None:
-    effect(scene, "GAUSSIAN_BLUR", strip).size_x = 7
+    timeline.effect_on(scene, "GAUSSIAN_BLUR", strip).size_x = 7
 
 
 def _modifier(scene: bpy.types.Scene, strip: Any) -> None:
@@ -342,7 +310,7 @@ CHANGES = (_crop, _move, _flip, _opacity, _saturation, _fade, _blend, _blur, _mo
 def test_changed_pictures_are_those_that_blender_shows(
     recam: Any, scene: bpy.types.Scene, clips: dict[str, Path], tmp_path: Path, change: Callable[..., None]
 ) -> None:
-    strip = movie(scene, clips["24"])
+    strip = timeline.new_movie(scene, clips["24"])
     plain = timeline.render(scene, 13)
     change(scene, strip)
     truth = [timeline.render(scene, frame) for frame in range(10, 16)]
@@ -376,7 +344,7 @@ def test_an_intermediate_of_an_unchanged_strip_equals_its_pictures(
 def test_a_strip_inside_a_meta_strip(
     recam: Any, scene: bpy.types.Scene, clips: dict[str, Path], pictures: list[Path], tmp_path: Path
 ) -> None:
-    strip = movie(scene, clips["24"])
+    strip = timeline.new_movie(scene, clips["24"])
     strip.use_flip_y = True
     above = timeline.new_images(scene, pictures, start=10, channel=2, name="above")
     outer, inner = (timeline.strips(scene).new_meta(name, 5, 10) for name in ("outer", "inner"))
@@ -391,7 +359,7 @@ def test_a_strip_inside_a_meta_strip(
 def test_a_scene_strip(recam: Any, scene: bpy.types.Scene, clips: dict[str, Path], tmp_path: Path) -> None:
     other = timeline.new_scene("Other")
     other.frame_start, other.frame_end = 101, 140
-    movie(other, clips["24"], start=101)
+    timeline.new_movie(other, clips["24"], start=101)
     strip = timeline.strips(scene).new_scene("shot", other, 1, 10)
     strip.scene_input = "SEQUENCER"
     found = timeline.read_footage(recam, scene, strip, (12, 15), folder=str(tmp_path))
@@ -401,8 +369,8 @@ def test_a_scene_strip(recam: Any, scene: bpy.types.Scene, clips: dict[str, Path
 def test_a_cross_fade_is_no_part_of_its_inputs_but_footage_itself(
     recam: Any, scene: bpy.types.Scene, clips: dict[str, Path], tmp_path: Path
 ) -> None:
-    first, second = movie(scene, clips["24"]), movie(scene, clips["24"], start=15, channel=2)
-    cross = two_inputs(scene, first, second, channel=3)
+    first, second = timeline.new_movie(scene, clips["24"]), timeline.new_movie(scene, clips["24"], start=15, channel=2)
+    cross = timeline.new_cross(scene, first, second, channel=3)
     first.use_flip_x = True
     truth = timeline.render(scene, 30)
     found = timeline.read_footage(recam, scene, cross, (30, 31), folder=str(tmp_path))
@@ -414,7 +382,7 @@ def test_a_cross_fade_is_no_part_of_its_inputs_but_footage_itself(
 def test_identity_is_that_of_the_pictures(
     recam: Any, scene: bpy.types.Scene, clips: dict[str, Path], tmp_path: Path
 ) -> None:
-    strip = movie(scene, clips["24"])
+    strip = timeline.new_movie(scene, clips["24"])
     strip.use_flip_x = True
     identities = []
     for place, saturation in (("a", 1.0), ("b", 1.0), ("c", 0.5)):
@@ -435,7 +403,7 @@ def test_movies_that_ask_to_be_turned(
         backend_python, folder / "turned.mp4", pictures, codec="libx264", pix_fmt="yuv444p", rotation=rotation
     )
     assert recam("displaymatrix").is_turned(str(path)) == (rotation != 0)
-    strip = movie(scene, path)
+    strip = timeline.new_movie(scene, path)
     found = timeline.read_footage(recam, scene, strip, folder=str(folder))
     if rotation and not recam("compat").TURNS_MOVIES:
         assert found.footage.kind == "images"
@@ -446,175 +414,3 @@ def test_movies_that_ask_to_be_turned(
     upright = timeline.numbered(1)[::-1, ::-1]
     is_upright = np.abs(timeline.render(scene, 11).astype(int) - upright).mean() < 3
     assert is_upright == (rotation == 180 and recam("compat").TURNS_MOVIES)
-
-
-# What is not to change
-
-
-def _state() -> dict[str, Any]:
-    """How many there are of everything in the file, and what the user sees. The render's own image is Blender's."""
-    counts = {
-        each.identifier: sorted(item.name for item in getattr(bpy.data, each.identifier))
-        for each in bpy.data.bl_rna.properties
-        if each.type == "COLLECTION" and each.identifier != "all_ids"
-    }
-    counts["images"] = [name for name in counts["images"] if name not in ("Render Result", "Viewer Node")]
-    scenes = {
-        scene.name: (
-            scene.frame_current,
-            scene.frame_start,
-            scene.frame_end,
-            scene.render.filepath,
-            scene.render.image_settings.file_format,
-            scene.view_settings.view_transform,
-            scene.sequence_editor and getattr(scene.sequence_editor.active_strip, "name", None),
-            scene.sequence_editor and [(s.name, s.select, s.mute) for s in timeline.strips(scene)],
-        )
-        for scene in bpy.data.scenes
-    }
-    handlers = {name: len(getattr(bpy.app.handlers, name)) for name in ("save_pre", "undo_pre", "redo_pre")}
-    return counts | {"scenes": scenes, "window": bpy.context.window.scene.name, "handlers": handlers}
-
-
-@pytest.fixture(params=["ruler", "intermediate"])
-def busy(request: pytest.FixtureRequest, scene: bpy.types.Scene, clips: dict[str, Path]) -> Any:
-    """A strip that is read frame by frame, in a scene with a selection, an active strip and a frame of its own."""
-    scene.frame_set(17)
-    strip, other = movie(scene, clips["24"]), movie(scene, clips["16"], channel=4)
-    strip.select, other.select = False, True
-    scene.sequence_editor.active_strip = other
-    speed = effect(scene, "SPEED", strip)
-    speed.speed_control, speed.speed_factor = "MULTIPLY", 0.5
-    speed.use_frame_interpolate = request.param == "intermediate"
-    return strip
-
-
-def test_the_file_is_as_before(recam: Any, scene: bpy.types.Scene, busy: Any, tmp_path: Path) -> None:
-    before = _state()
-    timeline.read_footage(recam, scene, busy, folder=str(tmp_path))
-    assert _state() == before
-
-
-def test_the_file_is_as_before_when_cancelled(recam: Any, scene: bpy.types.Scene, busy: Any, tmp_path: Path) -> None:
-    before = _state()
-    work = recam("footage").read_footage(scene, busy, folder=str(tmp_path))
-    steps = [next(work) for _ in range(5)]
-    assert [step for _, step, _ in steps] == [0, 1, 2, 3, 4]
-    assert len(bpy.data.scenes) == len(before["scenes"]) + 1
-    work.close()
-    assert _state() == before
-    assert not list(tmp_path.iterdir())
-
-
-def test_saving_in_the_middle_saves_no_copy(
-    recam: Any, scene: bpy.types.Scene, busy: Any, tmp_path: Path, open_file: Callable[..., None]
-) -> None:
-    whole = timeline.read_footage(recam, scene, busy, folder=str(tmp_path))
-    work = recam("footage").read_footage(scene, busy, folder=str(tmp_path))
-    for _ in range(5):
-        next(work)
-    blend = tmp_path / "saved.blend"
-    bpy.ops.wm.save_as_mainfile(filepath=str(blend), copy=True)
-    with bpy.data.libraries.load(str(blend)) as (inside, _):
-        assert sorted(inside.scenes) == ["Edit", "Scene"]
-    found = timeline.drained(work)
-    assert (found.footage.frames, found.footage.identity) == (whole.footage.frames, whole.footage.identity)
-
-
-def test_a_strip_that_goes_away_is_an_error(recam: Any, scene: bpy.types.Scene, busy: Any, tmp_path: Path) -> None:
-    work = recam("footage").read_footage(scene, busy, folder=str(tmp_path))
-    for _ in range(3):
-        next(work)
-    for copy in [each for each in bpy.data.scenes if each.get("recam_temporary")]:
-        bpy.data.scenes.remove(copy)  # as an undo does
-    bpy.data.scenes.remove(scene)
-    with pytest.raises(recam("footage").FootageError, match=r"Strip '.*' of scene 'Edit' went away"):
-        timeline.drained(work)
-    assert [each.name for each in bpy.data.scenes] == ["Scene"]
-
-
-@pytest.mark.parametrize("interpolate", [False, True])
-def test_keyframes_of_other_strips_stay_and_do_not_show(
-    recam: Any, scene: bpy.types.Scene, clips: dict[str, Path], pictures: list[Path], tmp_path: Path, interpolate: bool
-) -> None:
-    """A strip that keyframes switch on above the footage, and effects that are taken off the copy, keyframed too."""
-    strip, other = movie(scene, clips["24"]), movie(scene, clips["24"], start=15, channel=2)
-    speed = effect(scene, "SPEED", strip, channel=4)
-    speed.speed_control, speed.speed_factor, speed.use_frame_interpolate = "MULTIPLY", 0.5, interpolate
-    truth = [timeline.render(scene, frame) for frame in range(10, 14)]
-    cross = two_inputs(scene, strip, other, channel=3)
-    cross.keyframe_insert("blend_alpha", frame=1)
-    above = timeline.new_images(scene, pictures, channel=7, name="above")
-    above.keyframe_insert("mute", frame=1)
-    strip.mute = True
-    strip.keyframe_insert("mute", frame=1)
-    before, paths = _state(), sorted(recam("compat").animated_paths(scene))
-    assert len(paths) == 3
-    found = timeline.read_footage(recam, scene, strip, (10, 14), folder=str(tmp_path))
-    assert (_state(), sorted(recam("compat").animated_paths(scene))) == (before, paths)
-    if interpolate:
-        for file, picture in zip(found.footage.files, truth, strict=True):
-            np.testing.assert_array_equal(timeline.load(file), picture)
-    else:
-        assert list(found.footage.frames) == [timeline.number_in(picture) for picture in truth]
-
-
-def test_copies_that_an_undo_brought_back_go_away(recam: Any, scene: bpy.types.Scene) -> None:
-    before = _state()
-    scene.copy()["recam_temporary"] = True
-    recam("intermediate").remove_leftovers(None, None)
-    assert _state() == before
-
-
-# What cannot be read
-
-
-def test_a_missing_movie(recam: Any, scene: bpy.types.Scene, clips: dict[str, Path], folder: Path) -> None:
-    path = folder / "gone.mkv"
-    path.write_bytes(clips["24"].read_bytes())
-    strip = movie(scene, path)
-    path.unlink()
-    for change in (False, True):
-        strip.use_flip_x = change
-        with pytest.raises(recam("footage").FootageError) as caught:
-            timeline.read_footage(recam, scene, strip, folder=str(folder))
-        assert "'gone'" in str(caught.value)
-        assert repr(str(path)) in str(caught.value)
-
-
-def test_a_missing_picture(recam: Any, scene: bpy.types.Scene, folder: Path) -> None:
-    paths = timeline.write_pictures(folder, [timeline.numbered(index) for index in range(4)])
-    strip = timeline.new_images(scene, paths)
-    paths[2].unlink()
-    with pytest.raises(recam("footage").FootageError, match="0002"):
-        timeline.read_footage(recam, scene, strip, folder=str(folder))
-    recam("compat").set_span(strip, 10, 12)
-    found = timeline.read_footage(recam, scene, strip, folder=str(folder))
-    assert found.footage.frames == (0, 1)
-
-
-def test_a_movie_that_is_none(recam: Any, scene: bpy.types.Scene, clips: dict[str, Path], folder: Path) -> None:
-    path = folder / "bad.mkv"
-    path.write_bytes(clips["24"].read_bytes())
-    strip = movie(scene, path)
-    path.write_bytes(b"no movie")
-    before = _state()
-    with pytest.raises(recam("footage").FootageError, match="cannot be read as a movie"):
-        timeline.read_footage(recam, scene, strip, folder=str(folder))
-    assert _state() == before
-
-
-def test_frames_outside_a_strip(recam: Any, scene: bpy.types.Scene, clips: dict[str, Path], tmp_path: Path) -> None:
-    strip = movie(scene, clips["24"])
-    for frames in ((9, 20), (40, 51), (20, 20)):
-        with pytest.raises(recam("footage").FootageError, match="covers frames 10 to 49"):
-            timeline.read_footage(recam, scene, strip, frames, folder=str(tmp_path))
-
-
-def test_an_adjustment_strip_has_no_pictures(recam: Any, scene: bpy.types.Scene, tmp_path: Path) -> None:
-    create = timeline.strips(scene).new_effect
-    names = timeline.strips(scene).bl_rna.functions["new_effect"].parameters.keys()
-    end = {"length": 5} if "length" in names else {"frame_end": 6}
-    strip = create(name="grade", type="ADJUSTMENT", channel=1, frame_start=1, **end)
-    with pytest.raises(recam("footage").FootageError, match="adjustment"):
-        timeline.read_footage(recam, scene, strip, folder=str(tmp_path))

@@ -132,6 +132,25 @@ def new_effect(scene: bpy.types.Scene, kind: str, channel: int, start: int, stop
     return create(name=kind, type=kind, channel=channel, frame_start=start, **end, **below)
 
 
+def span(strip: Any) -> tuple[int, int]:
+    if hasattr(strip, "left_handle"):
+        return strip.left_handle, strip.right_handle
+    return strip.frame_final_start, strip.frame_final_end
+
+
+def new_movie(scene: bpy.types.Scene, path: Path, start: int = 10, channel: int = 1) -> Any:
+    return strips(scene).new_movie(path.stem, str(path), channel, start, fit_method="ORIGINAL")
+
+
+def effect_on(scene: bpy.types.Scene, kind: str, strip: Any, channel: int = 2) -> Any:
+    return new_effect(scene, kind, channel, *span(strip), strip)
+
+
+def new_cross(scene: bpy.types.Scene, first: Any, second: Any, channel: int) -> Any:
+    """A cross-fade over the frames that the two share."""
+    return new_effect(scene, "CROSS", channel, span(second)[0], span(first)[1], first, second)
+
+
 def read_footage(
     recam: Callable[[str], ModuleType],
     scene: bpy.types.Scene,
@@ -224,6 +243,12 @@ def with_small_files(recam: Any, source: str, *, error: str, arguments: list[str
     _, name, words = done.stderr.rsplit("@@", 2) if done.stderr.count("@@") > 1 else ("", done.stderr, "")
     assert name == error, f"{name} {words}"
     return words
+
+
+def write_clips(python: str, folder: Path, count: int, rates: tuple[str, ...]) -> dict[str, Path]:
+    """By their rates, movies whose frames spell their numbers."""
+    pictures = [numbered(index) for index in range(count)]
+    return {rate: write_movie(python, folder / f"it's {rate.replace('/', '-')}.mkv", pictures, rate) for rate in rates}
 
 
 def write_movie(python: str, path: Path, pictures: list[np.ndarray], rate: str = "24", **options: object) -> Path:
