@@ -155,15 +155,17 @@ class Depth(Message):
             raise ContractError("files", "none", "one depth file per timeline frame")
 
     @classmethod
-    def from_path(cls, path: str, frames: Sequence[int], *, scale: float = 1.0) -> Depth:
+    def from_path(cls, path: str, length: int, *, frames: Sequence[int] = (), scale: float = 1.0) -> Depth:
         """The depth files at ``path``: one file for a still, or a folder read in the order of the numbers in its names.
 
         Args:
             path: a file, or a folder that holds nothing but depth files (hidden files aside).
-            frames: the footage's frames, one per timeline frame (:attr:`Footage.frames`).
+            length: how many timeline frames there are.
+            frames: for each of them, which frame of the whole clip it shows; empty where there is no such order.
             scale: metres per unit, as in the field of that name.
 
-        A folder is counted by timeline frames where the numbers agree, else by footage frames.
+        A folder as long as the clip is counted by the clip's frames, so that a clip that is reversed or trimmed keeps
+        its depth; one that has a file per timeline frame, and no other meaning, by those.
 
         Raises:
             ContractError: the folder cannot be listed, or holds another number of files.
@@ -177,14 +179,15 @@ class Depth(Message):
             found = [os.path.join(path, each) for each in names]
         else:
             found = [path]
+        shown = max(frames, default=len(found)) + 1
         if len(found) == 1:
-            files = found * len(frames)
-        elif len(found) == len(frames):
+            files = found * length
+        elif len(found) == length != shown:
             files = found
-        elif len(found) > max(frames):
+        elif len(found) >= shown:
             files = [found[each] for each in frames]
         else:
-            expected = f"{len(frames)}, one per timeline frame, or {max(frames) + 1}, one per footage frame"
+            expected = f"{length}, one per timeline frame" + (f", or {shown}, one per footage frame" if frames else "")
             raise ContractError("settings.depth.files", f"{len(found)} files in {path!r}", expected)
         return cls(kind="file", files=tuple(files), scale=scale)
 

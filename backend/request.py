@@ -143,7 +143,7 @@ def _depth(options: argparse.Namespace, footage: Footage) -> Depth:
     path = os.path.abspath(options.depth)
     if not os.path.exists(path):
         raise ContractError("--depth", f"no file or folder {path!r}", "plane, a depth file, or a folder of them")
-    return Depth.from_path(path, footage.frames, scale=options.depth_scale)
+    return Depth.from_path(path, len(footage.frames), frames=footage.frames, scale=options.depth_scale)
 
 
 # Cameras

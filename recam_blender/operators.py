@@ -59,8 +59,8 @@ class RECAM_OT_render(bpy.types.Operator):
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         runtime.message = None
-        runtime.running = runtime.Running()
         self._work = reshoot.reshoot(asked)
+        runtime.running = runtime.Running(self._work)
         self._timer = context.window_manager.event_timer_add(_TICK_SECONDS, window=context.window)
         context.window_manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}

@@ -56,7 +56,7 @@ def plan(request: Request, folder: str) -> Generator[Step, None, list[Shot]]:
     shots = []
     for piece in _pieces(request, found):
         clip = dataclasses.replace(found.footage, frames=found.footage.frames[piece.part])
-        job = yield from _job(request, clip, _depth(request, found.footage.frames, piece), piece)
+        job = yield from _job(request, clip, _depth(request, found, piece), piece)
         shots.append(Shot(job, piece.frames, (*found.notes, *piece.notes)))
     return shots
 
@@ -186,10 +186,11 @@ def _footage_lens(request: Request, piece: _Piece, width: int, height: int) -> c
     return sampling.sample_trajectory(scene, camera, piece.frames[:1], width=width, height=height).intrinsics[0]
 
 
-def _depth(request: Request, footage_frames: Sequence[int], piece: _Piece) -> contract.Depth:
+def _depth(request: Request, found: footage.FootageFound, piece: _Piece) -> contract.Depth:
     kind = depth.choose_depth(request.depth, has_source_camera=bool(piece.source_camera))
     if kind == "file":
-        whole = contract.Depth.from_path(request.depth_path, footage_frames, scale=request.depth_scale)
+        frames, length = found.source_frames, len(found.footage.frames)
+        whole = contract.Depth.from_path(request.depth_path, length, frames=frames, scale=request.depth_scale)
         return dataclasses.replace(whole, files=whole.files[piece.part])
     if kind == "scene":
         scene = find_scene(piece.scene)
@@ -202,7 +203,7 @@ def _camera_time(
     request: Request, scene: bpy.types.Scene, strip: bpy.types.Sequence, start: int
 ) -> tuple[bpy.types.Scene, float]:
     """The scene that the cameras move in, and its frame at the take's first."""
-    camera_scene, frame = sequencer.camera_scene_for(scene, strip)
+    camera_scene, frame = sequencer.camera_scene_for(scene, strip, request.camera)
     if request.camera_scene and request.camera_scene != camera_scene.name:
         camera_scene, frame = find_scene(request.camera_scene), start
     return camera_scene, frame if request.camera_frame is None else request.camera_frame

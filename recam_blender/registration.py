@@ -8,7 +8,7 @@ import atexit
 import bpy
 from bpy.app.handlers import persistent
 
-from . import command, intermediate, operators, panel, preferences, properties, runtime
+from . import command, operators, panel, preferences, properties, runtime, temporary
 
 _CLASSES = (*properties.CLASSES, *preferences.CLASSES, *operators.CLASSES, *panel.CLASSES)
 _commands: list[object] = []
@@ -16,14 +16,14 @@ _commands: list[object] = []
 
 @persistent
 def _after_undo(*_: object) -> None:
-    """Undo may bring back what a job had for the length of one step."""
-    intermediate.remove_leftovers()
+    temporary.remove_leftovers()
 
 
 @persistent
 def _after_load(*_: object) -> None:
     """A job does not survive its file, and neither does its message."""
     runtime.forget()
+    temporary.remove_leftovers()
 
 
 _HANDLERS = (("undo_post", _after_undo), ("redo_post", _after_undo), ("load_post", _after_load))
@@ -44,8 +44,10 @@ def register() -> None:
 def unregister() -> None:
     """Take them back, last first, and end the worker."""
     atexit.unregister(runtime.stop_worker)
+    # Blender drops the running operator with its class, and does not tell it.
     if runtime.running is not None:
-        runtime.running.cancel_asked = True
+        runtime.running.work.close()
+    runtime.forget()
     runtime.stop_worker()
     for name, handler in _HANDLERS:
         getattr(bpy.app.handlers, name).remove(handler)

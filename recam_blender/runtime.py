@@ -7,7 +7,9 @@ import os
 import re
 import tempfile
 import time
+from collections.abc import Generator
 from dataclasses import dataclass, field
+from typing import Any
 
 import bpy
 
@@ -22,8 +24,9 @@ _KEPT_SECONDS = 7 * 24 * 3600
 
 @dataclass
 class Running:
-    """A job under way, as the panel shows it."""
+    """A job under way, as the panel shows it; closing ``work`` ends it and clears away."""
 
+    work: Generator[Any, None, Any]
     progress: Progress = field(default_factory=lambda: Progress(phase="Starting", step=0, total=0))
     cancel_asked: bool = False
 

@@ -80,14 +80,14 @@ def test_depth_folder_that_cannot_be_listed(folder, monkeypatch):
 
     monkeypatch.setattr(os, "listdir", refuse)
     with pytest.raises(ContractError, match=r"settings.depth.files: found .*Permission denied"):
-        Depth.from_path(str(folder), [0, 1])
+        Depth.from_path(str(folder), 2)
 
 
 @pytest.mark.parametrize("names", [["1²3.exr", "2²3.exr", "10²3.exr"], ["a.exr", "b9.exr", "b10.exr"]])
 def test_depth_files_are_read_in_the_order_of_their_numbers(folder, names):
     for name in names:
         (folder / name).touch()
-    assert [os.path.basename(each) for each in Depth.from_path(str(folder), [0, 1, 2]).files] == names
+    assert [os.path.basename(each) for each in Depth.from_path(str(folder), 3).files] == names
 
 
 def test_record_of_names_that_are_no_utf8_is_utf8_and_brings_them_back():
@@ -179,3 +179,30 @@ def test_digest_does_not_depend_on_how_numbers_are_written():
     data = minimal()
     other = json.loads(json.dumps(data, sort_keys=True).replace("800.0", "800"))
     assert Job.from_json(other).digest() == Job.from_json(data).digest()
+
+
+@pytest.mark.parametrize(
+    ("files", "frames", "picked"),
+    [
+        (4, (3, 2, 1, 0), (3, 2, 1, 0)),  # reversed: by the clip's frames
+        (12, (6, 7, 8, 9), (6, 7, 8, 9)),  # trimmed, with the depth of the whole clip
+        (4, (6, 7, 8, 9), (0, 1, 2, 3)),  # trimmed, with the depth of what is shown
+        (4, (0, 0, 1, 1), (0, 1, 2, 3)),  # slowed down: one for each timeline frame
+        (2, (0, 0, 1, 1), (0, 0, 1, 1)),  # slowed down: one for each of the clip's
+        (4, (), (0, 1, 2, 3)),
+        (1, (5, 6, 7), (0, 0, 0)),
+    ],
+)
+def test_a_folder_of_depth_is_paired_with_the_frames_that_it_belongs_to(tmp_path, files, frames, picked):
+    for index in range(files):
+        (tmp_path / f"d{index:03d}.npy").touch()
+    made = Depth.from_path(str(tmp_path), len(frames) or 4, frames=frames)
+    assert [os.path.basename(each) for each in made.files] == [f"d{index:03d}.npy" for index in picked]
+
+
+@pytest.mark.parametrize(("files", "length", "frames"), [(5, 4, ()), (3, 4, ()), (3, 4, (6, 7, 8, 9)), (0, 2, (0, 1))])
+def test_a_folder_of_another_number_of_depth_files_is_refused(tmp_path, files, length, frames):
+    for index in range(files):
+        (tmp_path / f"d{index:03d}.npy").touch()
+    with pytest.raises(ContractError, match=r"settings\.depth\.files"):
+        Depth.from_path(str(tmp_path), length, frames=frames)

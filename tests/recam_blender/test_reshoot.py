@@ -110,6 +110,16 @@ def test_the_scenes_depth_is_rendered_where_a_source_camera_is_set(edit, asked, 
     assert [each.name for each in bpy.data.scenes if "ReCam" in each.name] == []
 
 
+def test_depth_files_stay_with_the_frames_of_a_trimmed_clip(edit, asked, run, folder):
+    (folder / "depth é").mkdir()
+    for index in range(shots.FRAMES):
+        np.save(folder / "depth é" / f"d{index:03d}.npy", np.full((64, 128), 4.0, np.float32))
+    strips(edit)["clip"].frame_offset_start = 6
+    request = asked(depth="file", depth_path=str(folder / "depth é"), folder=str(folder))
+    files = shots.record_of(run(request).takes[0].path)["job"]["settings"]["depth"]["files"]
+    assert [Path(each).stem for each in files] == [f"d{index:03d}" for index in range(6, shots.FRAMES)]
+
+
 def test_a_default_cube_is_not_taken_for_the_footage(edit, asked, run, folder):
     bpy.ops.mesh.primitive_cube_add()
     outcome = run(asked(folder=str(folder)))
@@ -223,7 +233,7 @@ def test_a_python_that_is_no_backend_is_told_before_any_work(edit, asked, recam,
             time.sleep(0.01)
 
     expect_words(recam, run, "worker")
-    assert phases == {"Starting"}
+    assert phases <= {"Starting"}
 
 
 def test_a_failed_export_leaves_nothing_in_the_way_of_the_next(edit, asked, recam, folder):
