@@ -78,7 +78,7 @@ class RECAM_PT_main(bpy.types.Panel):
 def _progress(layout: bpy.types.UILayout, running: runtime.Running) -> None:
     progress = running.progress
     share = progress.step / progress.total if progress.total else 0.0
-    text = progress.phase
+    text = progress.phase[:1].upper() + progress.phase[1:]
     if progress.seconds_left is not None:
         text = f"{text}: {_duration(progress.seconds_left)} left"
     row = layout.row(align=True)

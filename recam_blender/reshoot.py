@@ -78,7 +78,7 @@ def reshoot(
                 with _told_of(made):
                     take = yield from _make(request, shot, worker, folder)
             notes += [*shot.notes, *take.result.warnings]
-            if insert and not take.skipped:
+            if insert:
                 strip, remarks = _insert(request, take)
                 take = dataclasses.replace(take, strip=strip)
                 notes += remarks
