@@ -18,9 +18,10 @@ from .edges import DOWN, RIGHT, parallax
 SAMPLES = 2
 EMPTY = np.float32(-1)
 
-_BLOCKS = (16, 8)  # vertices, along each side, that are drawn as one where the surface between them is flat
+_BLOCK = 16  # vertices, along each side, that at most are drawn as one where the surface between them is flat
 _FLAT = 0.04  # pixels that drawing it so may displace
 _OVERLAP = 0.05  # samples that triangles reach beyond their sides, against cracks between unlike neighbours
+_NARROW = 8  # samples: triangles so narrow are tried sample by sample, wider ones row by row
 
 Floats = npt.NDArray[np.float32]
 
@@ -36,6 +37,7 @@ def draw(q: Any, tears: Any, cuts: Any, m: Any, nearest: Any, buffer: Any) -> An
     rows, columns = q.shape
     corner = np.empty((8, 3), np.float32)
     outline = np.empty((8, 3), np.float32)
+    parts = np.empty((4 * _BLOCK, 4), np.int64)
     clipped = 0
     y0 = 0
     while y0 < rows - 1:
@@ -43,12 +45,7 @@ def draw(q: Any, tears: Any, cuts: Any, m: Any, nearest: Any, buffer: Any) -> An
         x0 = 0
         while x0 < columns - 1:
             x1 = _block_end(x0, columns)
-            whole = _is_flat(q, tears, m, x0, y0, x1, y1)
-            if not (whole and draw_cell(q, m, nearest, x0, y0, x1, y1, corner, buffer)):
-                for y in range(y0, y1, _BLOCKS[1]):
-                    for x in range(x0, x1, _BLOCKS[1]):
-                        right, below = min(x + _BLOCKS[1], x1), min(y + _BLOCKS[1], y1)
-                        clipped += _draw_block(q, tears, cuts, m, nearest, x, y, right, below, corner, outline, buffer)
+            clipped += _draw_block(q, tears, cuts, m, nearest, x0, y0, x1, y1, parts, corner, outline, buffer)
             x0 = x1
         y0 = y1
     return clipped
@@ -65,20 +62,32 @@ def _draw_block(
     y0: Any,
     x1: Any,
     y1: Any,
+    parts: Any,
     corner: Any,
     outline: Any,
     buffer: Any,
 ) -> Any:
-    whole = _is_flat(q, tears, m, x0, y0, x1, y1)
-    if whole and draw_cell(q, m, nearest, x0, y0, x1, y1, corner, buffer):
-        return 0
+    """Draw a block whole where it is flat, else by halves along each side. ``parts`` is scratch: what is left to do."""
     clipped = 0
-    for y in range(y0, y1):
-        for x in range(x0, x1):
-            if tears[y, x] | (tears[y, x + 1] & DOWN) | (tears[y + 1, x] & RIGHT):
-                _draw_torn(q, cuts, tears, m, nearest, x, y, corner, outline, buffer)
-            elif not draw_cell(q, m, nearest, x, y, x + 1, y + 1, corner, buffer):
-                clipped += _is_seen(corner, buffer)
+    parts[0, 0], parts[0, 1], parts[0, 2], parts[0, 3] = x0, y0, x1, y1
+    left = 1
+    while left > 0:
+        left -= 1
+        x0, y0, x1, y1 = parts[left, 0], parts[left, 1], parts[left, 2], parts[left, 3]
+        if x1 - x0 == 1 and y1 - y0 == 1:
+            if tears[y0, x0] | (tears[y0, x1] & DOWN) | (tears[y1, x0] & RIGHT):
+                _draw_torn(q, cuts, tears, m, nearest, x0, y0, corner, outline, buffer)
+            elif not draw_cell(q, m, nearest, x0, y0, x1, y1, buffer):
+                clipped += _is_seen(q, m, nearest, x0, y0, buffer)
+            continue
+        if _is_flat(q, tears, m, x0, y0, x1, y1) and draw_cell(q, m, nearest, x0, y0, x1, y1, buffer):
+            continue
+        x, y = (x0 + x1 + 1) // 2, (y0 + y1 + 1) // 2  # x1 or y1 where there is nothing to halve
+        for top, bottom in ((y0, y), (y, y1)):
+            for start, stop in ((x0, x), (x, x1)):
+                if top < bottom and start < stop:
+                    parts[left, 0], parts[left, 1], parts[left, 2], parts[left, 3] = start, top, stop, bottom
+                    left += 1
     return clipped
 
 
@@ -87,7 +96,7 @@ def _block_end(start: Any, count: Any) -> Any:
     """Blocks leave out the rim: its vertices are half a pixel from their neighbours, not one."""
     if start == 0:
         return 1
-    return start + 1 if start >= count - 2 else min(start + _BLOCKS[0], count - 2)
+    return start + 1 if start >= count - 2 else min(start + _BLOCK, count - 2)
 
 
 @inlined
@@ -124,45 +133,45 @@ def _is_flat(q: Any, tears: Any, m: Any, x0: Any, y0: Any, x1: Any, y1: Any) -> 
 
 
 @inlined
-def _project(m: Any, nearest: Any, u: Any, v: Any, q: Any, vertex: Any) -> Any:
-    """Write where a vertex falls, in samples, and its inverse depth there; say whether it is before the camera."""
+def _project(m: Any, nearest: Any, u: Any, v: Any, q: Any) -> Any:
+    """Where a vertex falls, in samples, and its inverse depth there: EMPTY where it is too near.
+
+    Numbers and not a row of an array: numba counts who holds each row, and that costs more than the rest.
+    """
     hz = m[2, 0] * u + m[2, 1] * v + m[2, 2] + m[2, 3] * q
-    if hz <= np.float32(1e-6) or q > nearest * hz:
-        vertex[2] = EMPTY
-        if hz > np.float32(1e-6):
-            vertex[0] = (m[0, 0] * u + m[0, 1] * v + m[0, 2] + m[0, 3] * q) / hz * np.float32(SAMPLES)
-            vertex[1] = (m[1, 0] * u + m[1, 1] * v + m[1, 2] + m[1, 3] * q) / hz * np.float32(SAMPLES)
-        else:
-            vertex[0] = np.float32(-1)
-        return False
+    if hz <= np.float32(1e-6):
+        return np.float32(-1), np.float32(-1), EMPTY
     inverse = np.float32(1) / hz
-    vertex[0] = (m[0, 0] * u + m[0, 1] * v + m[0, 2] + m[0, 3] * q) * inverse * np.float32(SAMPLES)
-    vertex[1] = (m[1, 0] * u + m[1, 1] * v + m[1, 2] + m[1, 3] * q) * inverse * np.float32(SAMPLES)
-    vertex[2] = q * inverse
+    x = (m[0, 0] * u + m[0, 1] * v + m[0, 2] + m[0, 3] * q) * inverse * np.float32(SAMPLES)
+    y = (m[1, 0] * u + m[1, 1] * v + m[1, 2] + m[1, 3] * q) * inverse * np.float32(SAMPLES)
+    return x, y, (EMPTY if q > nearest * hz else q * inverse)
+
+
+@inlined
+def draw_cell(q: Any, m: Any, nearest: Any, x0: Any, y0: Any, x1: Any, y1: Any, buffer: Any) -> Any:
+    """Draw the mesh between four vertices; not if one is too near, which is returned."""
+    rows, columns = q.shape
+    u0, u1, v0, v1 = _place(x0, columns), _place(x1, columns), _place(y0, rows), _place(y1, rows)
+    ax, ay, aw = _project(m, nearest, u0, v0, q[y0, x0])
+    bx, by, bw = _project(m, nearest, u1, v0, q[y0, x1])
+    cx, cy, cw = _project(m, nearest, u1, v1, q[y1, x1])
+    dx, dy, dw = _project(m, nearest, u0, v1, q[y1, x0])
+    if min(min(aw, bw), min(cw, dw)) == EMPTY:
+        return False
+    _draw_triangle(ax, ay, aw, bx, by, bw, cx, cy, cw, buffer)
+    _draw_triangle(ax, ay, aw, cx, cy, cw, dx, dy, dw, buffer)
     return True
 
 
 @inlined
-def draw_cell(q: Any, m: Any, nearest: Any, x0: Any, y0: Any, x1: Any, y1: Any, corner: Any, buffer: Any) -> Any:
-    """Draw the mesh between four vertices; not if one is too near, which is returned. ``corner`` is scratch (4, 3)."""
+def _is_seen(q: Any, m: Any, nearest: Any, x: Any, y: Any, buffer: Any) -> Any:
+    """1 where a vertex of a cell that is too near, but before the camera, is inside the view."""
     rows, columns = q.shape
-    u0, u1, v0, v1 = _place(x0, columns), _place(x1, columns), _place(y0, rows), _place(y1, rows)
-    whole = _project(m, nearest, u0, v0, q[y0, x0], corner[0])
-    whole &= _project(m, nearest, u1, v0, q[y0, x1], corner[1])
-    whole &= _project(m, nearest, u1, v1, q[y1, x1], corner[2])
-    whole &= _project(m, nearest, u0, v1, q[y1, x0], corner[3])
-    if whole:
-        _draw_fan(corner, 4, buffer)
-    return whole
-
-
-@inlined
-def _is_seen(corner: Any, buffer: Any) -> Any:
-    """1 where a vertex that is too near, but before the camera, is inside the view."""
-    for i in range(4):
-        x, y = corner[i, 0], corner[i, 1]
-        if corner[i, 2] == EMPTY and x >= 0 and 0 <= y < buffer.shape[0] and x < buffer.shape[1]:
-            return 1
+    for j in (y, y + 1):
+        for i in (x, x + 1):
+            px, py, w = _project(m, nearest, _place(i, columns), _place(j, rows), q[j, i])
+            if w == EMPTY and px >= 0 and 0 <= py < buffer.shape[0] and px < buffer.shape[1]:
+                return 1
     return 0
 
 
@@ -185,7 +194,9 @@ def _draw_torn(
             count = _outline_far(middle, corner, outline)
         whole = True
         for i in range(count):
-            whole &= _project(m, nearest, outline[i, 0], outline[i, 1], outline[i, 2], outline[i])
+            px, py, w = _project(m, nearest, outline[i, 0], outline[i, 1], outline[i, 2])
+            outline[i, 0], outline[i, 1], outline[i, 2] = px, py, w
+            whole &= w != EMPTY
         if whole:
             _draw_fan(outline, count, buffer)
 
@@ -241,14 +252,15 @@ def _cut_along(cuts: Any, tears: Any, x: Any, y: Any, side: Any) -> Any:
 
 @inlined
 def _draw_fan(outline: Any, count: Any, buffer: Any) -> Any:
+    px, py, pw = outline[0, 0], outline[0, 1], outline[0, 2]
     for i in range(2, count):
-        _draw_triangle(outline[0], outline[i - 1], outline[i], buffer)
+        rx, ry, rw = outline[i - 1, 0], outline[i - 1, 1], outline[i - 1, 2]
+        _draw_triangle(px, py, pw, rx, ry, rw, outline[i, 0], outline[i, 1], outline[i, 2], buffer)
 
 
 @inlined
-def _draw_triangle(p: Any, r: Any, s: Any, buffer: Any) -> Any:
+def _draw_triangle(px: Any, py: Any, wp: Any, rx: Any, ry: Any, wr: Any, sx: Any, sy: Any, ws: Any, buffer: Any) -> Any:
     """Every sample within the triangle, seen from either side; inverse depth is linear in the picture."""
-    px, py, rx, ry, sx, sy = p[0], p[1], r[0], r[1], s[0], s[1]
     height, width = buffer.shape
     half, overlap = np.float32(0.5), np.float32(_OVERLAP)
     top = max(min(py, min(ry, sy)) - half - overlap, np.float32(0))
@@ -265,37 +277,42 @@ def _draw_triangle(p: Any, r: Any, s: Any, buffer: Any) -> Any:
     if abs(area) < np.float32(1e-7):
         return
     if area < 0:
-        rx, ry, sx, sy = sx, sy, rx, ry
+        rx, ry, wr, sx, sy, ws = sx, sy, ws, rx, ry, wr
         area = -area
-        wr, ws = s[2], r[2]
-    else:
-        wr, ws = r[2], s[2]
-    wp = p[2]
     low, high = min(wp, min(wr, ws)), max(wp, max(wr, ws))
-    # Edge functions: positive inside.
+    # Edge functions: positive inside; and inverse depth, at the first sample.
+    dx, dy = np.float32(start) + half, np.float32(first) + half
     ax, ay, bx, by, cx, cy = py - ry, rx - px, ry - sy, sx - rx, sy - py, px - sx
-    a_least = -overlap * (abs(ax) + abs(ay))
-    b_least = -overlap * (abs(bx) + abs(by))
-    c_least = -overlap * (abs(cx) + abs(cy))
+    ea = ax * (dx - px) + ay * (dy - py)
+    eb = bx * (dx - rx) + by * (dy - ry)
+    ec = cx * (dx - sx) + cy * (dy - sy)
     inverse = np.float32(1) / area
-    slope = ((wr - wp) * cx + (ws - wp) * ax) * inverse
+    across = ((wr - wp) * cx + (ws - wp) * ax) * inverse
+    down = ((wr - wp) * cy + (ws - wp) * ay) * inverse
+    w = wp + ((wr - wp) * ec + (ws - wp) * ea) * inverse
+    ea += overlap * (abs(ax) + abs(ay))
+    eb += overlap * (abs(bx) + abs(by))
+    ec += overlap * (abs(cx) + abs(cy))
+    if stop - start < _NARROW:
+        for y in range(first, last + 1):
+            a, b, c, at = ea, eb, ec, w
+            for x in range(start, stop + 1):
+                if min(a, min(b, c)) >= 0:
+                    buffer[y, x] = max(buffer[y, x], min(max(at, low), high))
+                a, b, c, at = a + ax, b + bx, c + cx, at + across
+            ea, eb, ec, w = ea + ay, eb + by, ec + cy, w + down
+        return
     a_step, b_step, c_step = np.float32(1) / ax, np.float32(1) / bx, np.float32(1) / cx
-    least, most = np.float32(0), np.float32(stop - start)
-    dx = np.float32(start) + half
     for y in range(first, last + 1):
-        dy = np.float32(y) + half
-        ea = ax * (dx - px) + ay * (dy - py)
-        eb = bx * (dx - rx) + by * (dy - ry)
-        ec = cx * (dx - sx) + cy * (dy - sy)
-        w = wp + ((wr - wp) * ec + (ws - wp) * ea) * inverse
-        enter, leave = _clip(ea - a_least, ax, a_step, least, most)
-        enter, leave = _clip(eb - b_least, bx, b_step, enter, leave)
-        enter, leave = _clip(ec - c_least, cx, c_step, enter, leave)
+        n = np.float32(y - first)
+        enter, leave = _clip(ea + n * ay, ax, a_step, np.float32(0), np.float32(stop - start))
+        enter, leave = _clip(eb + n * by, bx, b_step, enter, leave)
+        enter, leave = _clip(ec + n * cy, cx, c_step, enter, leave)
         if enter > leave:
             continue
-        begin = math.ceil(enter)
+        begin, at = math.ceil(enter), w + n * down
         for k in range(begin, math.floor(leave) + 1):
-            clamped = min(max(w + np.float32(k) * slope, low), high)
+            clamped = min(max(at + np.float32(k) * across, low), high)
             buffer[y, start + k] = max(buffer[y, start + k], clamped)
 
 

@@ -253,7 +253,6 @@ def _draw_hidden(
     """Draw what is of use for the holes, and hidden now; say whether there was any."""
     height, width = keep.shape
     rows, columns = buffer.shape
-    corner = np.empty((8, 3), np.float32)
     drawn = False
     for j in range(blocks.shape[0]):
         for i in range(blocks.shape[1]):
@@ -277,7 +276,7 @@ def _draw_hidden(
             for y in range(top, min(top + _BLOCK, height - 1)):
                 for x in range(left, min(left + _BLOCK, width - 1)):
                     if keep[y, x] and keep[y, x + 1] and keep[y + 1, x] and keep[y + 1, x + 1]:
-                        draw_cell(q, onto, nearest, x + 1, y + 1, x + 2, y + 2, corner, buffer)
+                        draw_cell(q, onto, nearest, x + 1, y + 1, x + 2, y + 2, buffer)
     return drawn
 
 
