@@ -17,6 +17,10 @@ from typing import Any, TypeVar
 import numba
 from numba.core.caching import UserProvidedCacheLocator
 
+# Colours are four numbers side by side: this turns what is done to each into one instruction for all. numba leaves it
+# off since LLVM 14 got some code wrong (numba pull request 8852); the tests hold what our kernels compute.
+numba.config.SLP_VECTORIZE = 1
+
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 _kernels: list[Any] = []

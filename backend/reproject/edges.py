@@ -59,7 +59,7 @@ def find_edges(picture: Floats, q: Floats, m: Floats) -> Edges:
     patches = np.empty((min(count * 2 * (2 * REACH + 1) * (REACH + 1), height * width), 10), np.float32)
     if count:
         patches = patches[: _mark(q, m, tears, index, patches)]
-        _patch(picture, q, tears, index, patches)
+        _patch(picture, q, _without_mixed(q, tears), index, patches)
         _cut(picture, q, tears, index, patches, cuts)
     return Edges(tears, cuts, index, patches)
 
@@ -173,67 +173,87 @@ def _mark(q: Any, m: Any, tears: Any, index: Any, patches: Any) -> Any:
     return count
 
 
-@inlined
-def _is_mixed(tears: Any, u: Any, v: Any) -> Any:
-    """Whether a pixel stands at a step, and so may show both sides."""
-    x, y = u + 1, v + 1
-    return (tears[y, x] | (tears[y, x - 1] & RIGHT) | (tears[y - 1, x] & DOWN)) != 0
+@compiled
+def _without_mixed(q: Any, tears: Any) -> Any:
+    """The same (h + 2, w + 2), not a number where a pixel stands at a step, and so may show both sides."""
+    alone = q.copy()
+    for y in range(1, q.shape[0] - 1):
+        for x in range(1, q.shape[1] - 1):
+            if tears[y, x] | (tears[y, x - 1] & RIGHT) | (tears[y - 1, x] & DOWN):
+                alone[y, x] = np.float32(np.nan)
+    return alone
 
 
 @compiled
-def _patch(picture: Any, q: Any, tears: Any, index: Any, patches: Any) -> Any:
+def _patch(picture: Any, q: Any, alone: Any, index: Any, patches: Any) -> Any:
     height, width = index.shape
+    weights = _weights()
     for v in range(height):
         for u in range(width):
             place = index[v, u]
             if place < 0:
                 continue
-            is_near = q[v + 1, u + 1] > patches[place, MIDDLE]
-            mixed = _is_mixed(tears, u, v)
-            for side in (0, 1):
-                colour = patches[place, NEAR : NEAR + 4] if side else patches[place, FAR : FAR + 4]
-                if is_near == (side == 1) and not mixed:
-                    for c in range(4):
-                        colour[c] = picture[v, u, c]
+            middle, here = patches[place, MIDDLE], alone[v + 1, u + 1]
+            for side in (1, -1):
+                first = NEAR if side > 0 else FAR
+                sign = np.float32(side)
+                if sign * here > sign * middle:
+                    r, g, b, a = picture[v, u, 0], picture[v, u, 1], picture[v, u, 2], picture[v, u, 3]
                 else:
-                    _extend(picture, q, tears, u, v, patches[place, MIDDLE], side == 1, colour)
+                    r, g, b, a = _extend(picture, q, alone, weights, u, v, middle, sign)
+                patches[place, first], patches[place, first + 1] = r, g
+                patches[place, first + 2], patches[place, first + 3] = b, a
 
 
 @inlined
-def _extend(picture: Any, q: Any, tears: Any, u: Any, v: Any, middle: Any, wanted: Any, colour: Any) -> Any:
+def _weights() -> Any:
+    """How much the pixels around one count for it, itself in the middle: the nearest for most."""
+    around = REACH + 1
+    weights = np.empty((2 * around + 1, 2 * around + 1), np.float32)
+    for y in range(-around, around + 1):
+        for x in range(-around, around + 1):
+            distance = np.float32(x * x + y * y)
+            weights[y + around, x + around] = np.float32(1) / (distance * distance + np.float32(0.01))
+    return weights
+
+
+@inlined
+def _extend(picture: Any, q: Any, alone: Any, weights: Any, u: Any, v: Any, middle: Any, sign: Any) -> Any:
     """What one side of a step looks like at a pixel, from the pixels around that show this side alone."""
-    for attempt in range(3):
-        # Close by, then wider; a thin thing has no pixel that shows it alone.
-        reach, mixed = 2 if attempt == 0 else REACH + 1, attempt == 2
-        if _gather(picture, q, tears, u, v, reach, middle, wanted, mixed, colour):
-            return
-    for c in range(4):
-        colour[c] = picture[v, u, c]
+    # Close by, then wider; a thin thing has no pixel that shows it alone.
+    total, r, g, b, a = _gather(picture, alone, weights, u, v, 1, 2, middle, sign)
+    for ring in range(3, REACH + 2):
+        if total == 0:
+            total, r, g, b, a = _gather(picture, alone, weights, u, v, ring, ring, middle, sign)
+    if total == 0:
+        total, r, g, b, a = _gather(picture, q, weights, u, v, 0, REACH, middle, sign)
+    if total == 0:
+        return picture[v, u, 0], picture[v, u, 1], picture[v, u, 2], picture[v, u, 3]
+    inverse = np.float32(1) / total
+    return r * inverse, g * inverse, b * inverse, a * inverse
 
 
-@inlined
-def _gather(
-    picture: Any, q: Any, tears: Any, u: Any, v: Any, reach: Any, middle: Any, wanted: Any, mixed: Any, colour: Any
-) -> Any:
-    """The mean of one side's pixels within reach, the nearest counting for most; say whether there are any."""
+@compiled
+def _gather(picture: Any, q: Any, weights: Any, u: Any, v: Any, inner: Any, outer: Any, middle: Any, sign: Any) -> Any:
+    """The weighted sum of one side's pixels ``inner`` to ``outer`` away, after that of their weights.
+
+    The side is the near one where ``sign`` is 1, the far one where it is -1.
+    """
     height, width = picture.shape[:2]
     total = np.float32(0)
     r, g, b, a = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
-    for y in range(max(v - reach, 0), min(v + reach + 1, height)):
-        for x in range(max(u - reach, 0), min(u + reach + 1, width)):
-            if (q[y + 1, x + 1] > middle) != wanted or (_is_mixed(tears, x, y) and not mixed):
-                continue
-            distance = np.float32((x - u) * (x - u) + (y - v) * (y - v))
-            weight = np.float32(1) / (distance * distance + np.float32(0.01))
-            total += weight
-            r += weight * picture[y, x, 0]
-            g += weight * picture[y, x, 1]
-            b += weight * picture[y, x, 2]
-            a += weight * picture[y, x, 3]
-    if total == 0:
-        return False
-    colour[0], colour[1], colour[2], colour[3] = r / total, g / total, b / total, a / total
-    return True
+    for y in range(max(v - outer, 0), min(v + outer + 1, height)):
+        # A ring has but its ends in the rows between its first and last.
+        step = 2 * outer if inner == outer and abs(y - v) < inner else 1
+        for x in range(u - outer, u + outer + 1, step):
+            if 0 <= x < width and sign * q[y + 1, x + 1] > sign * middle:
+                weight = weights[y - v + REACH + 1, x - u + REACH + 1]
+                total += weight
+                r += weight * picture[y, x, 0]
+                g += weight * picture[y, x, 1]
+                b += weight * picture[y, x, 2]
+                a += weight * picture[y, x, 3]
+    return total, r, g, b, a
 
 
 @compiled
