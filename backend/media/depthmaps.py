@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import math
 from pathlib import Path
 from typing import Any
 
@@ -63,20 +63,29 @@ class DepthMaps:
                 f"the depth in {path!r} is {found}, but the footage is {self._width}x{self._height}: "
                 "render depth at the size of the footage."
             )
-        if np.isnan(stored).any():
+        # Two passes that make no array tell all of it: the least is not a number where any is not.
+        least, most = float(stored.min()), float(stored.max())
+        if math.isnan(least):
             raise FootageError(f"the depth in {path!r} holds values that are not a number: render it again.")
-        if (stored < 0).any():
+        if least < 0:
             raise FootageError(
-                f"the depth in {path!r} goes down to {float(stored.min()):g}, behind the camera: "
+                f"the depth in {path!r} goes down to {least:g}, behind the camera: "
                 "give distances along the view in positive numbers."
             )
-        wide = stored.astype(np.float64)
-        with np.errstate(over="ignore"):
-            metres = (wide * self._depth.scale).astype(np.float32)
-        metres[wide >= _NOTHING] = np.inf
-        if not (metres > 0).any():
+        metres = self._in_metres(stored)
+        if most >= _NOTHING:
+            metres[stored >= _NOTHING] = np.inf
+        if not metres.max() > 0:
             raise FootageError(f"the depth in {path!r} is 0 everywhere: was the right pass saved?")
         return np.ascontiguousarray(metres)
+
+    def _in_metres(self, stored: npt.NDArray[Any]) -> Metres:
+        """The numbers times the scale, in an array that may be written to."""
+        if stored.dtype == np.float32 and self._depth.scale == 1:
+            return np.require(stored, requirements="W")
+        with np.errstate(over="ignore"):
+            metres: Metres = (stored.astype(np.float64) * self._depth.scale).astype(np.float32)
+        return metres
 
 
 def _stored(path: str) -> npt.NDArray[Any]:
@@ -102,9 +111,11 @@ def _from_exr(path: str) -> npt.NDArray[Any]:
 
 
 def _from_npy(path: str) -> npt.NDArray[Any]:
+    read_bytes(path, 1)  # tells what is wrong better than numpy does
     try:
-        stored = np.load(io.BytesIO(read_bytes(path)), allow_pickle=False)
-    except (ValueError, EOFError) as error:
+        with open(path, "rb") as file:  # numpy reads from a file into the array, and from memory by way of copies
+            stored = np.load(file, allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
         raise FootageError(f"{path!r} cannot be read as npy ({error}): is it damaged or cut off?") from error
     if not isinstance(stored, np.ndarray) or stored.dtype.kind != "f":
         raise FootageError(f"{path!r} does not hold one array of floating-point metres: save depth as float32.")
