@@ -79,8 +79,7 @@ def draw_still(still: Still, *, force_warp: bool = False) -> Drawn:
         out[:] = picture.mean(axis=(0, 1))
     image = np.empty((still.height, still.width, still.image.shape[2]), still.image.dtype)
     sample.pack(out, white, image)
-    invented = np.rint((1 - covered) * 255).astype(np.uint8)
-    return Drawn(Frame(image, invented), clipped, blind)
+    return Drawn(Frame(image, sample.pack_lack(covered)), clipped, blind)
 
 
 def compile_kernels(image: Image) -> None:

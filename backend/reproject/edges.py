@@ -58,8 +58,9 @@ def find_edges(picture: Floats, q: Floats, m: Floats) -> Edges:
     count = find_tears(q, m, tears)
     patches = np.empty((min(count * 2 * (2 * REACH + 1) * (REACH + 1), height * width), 10), np.float32)
     if count:
-        patches = patches[: _mark(q, m, tears, index, patches)]
-        _patch(picture, q, _without_mixed(q, tears), index, patches)
+        beside = np.zeros(len(patches), np.bool_)
+        patches = patches[: _mark(q, m, tears, index, patches, beside)]
+        _patch(picture, q, _without_mixed(q, tears), index, beside, patches)
         _cut(picture, q, tears, index, patches, cuts)
     return Edges(tears, cuts, index, patches)
 
@@ -141,8 +142,12 @@ def _is_step(before: Any, here: Any, there: Any, after: Any, m: Any, x: Any, y: 
 
 
 @compiled
-def _mark(q: Any, m: Any, tears: Any, index: Any, patches: Any) -> Any:
-    """Give a place to each pixel within REACH of a step, and say of the nearest step how high it is."""
+def _mark(q: Any, m: Any, tears: Any, index: Any, patches: Any, beside: Any) -> Any:
+    """Give a place to each pixel within REACH of a step, and say of the nearest step how high it is.
+
+    ``beside`` becomes true where a cubic that looks at the other side of a step may reach the pixel: one pixel less
+    far. Return how many places there are.
+    """
     height, width = index.shape
     count = 0
     nearest = np.empty(len(patches), np.int32)
@@ -166,6 +171,8 @@ def _mark(q: Any, m: Any, tears: Any, index: Any, patches: Any) -> Any:
                             count += 1
                             index[v, u] = place
                             nearest[place] = 1 << 20
+                        if max(abs(du), abs(dv)) < 2 * REACH:
+                            beside[place] = True
                         if distance < nearest[place]:
                             nearest[place] = distance
                             patches[place, MIDDLE] = np.float32(0.5) * (low + high)
@@ -185,7 +192,7 @@ def _without_mixed(q: Any, tears: Any) -> Any:
 
 
 @compiled
-def _patch(picture: Any, q: Any, alone: Any, index: Any, patches: Any) -> Any:
+def _patch(picture: Any, q: Any, alone: Any, index: Any, beside: Any, patches: Any) -> Any:
     height, width = index.shape
     weights = _weights()
     for v in range(height):
@@ -197,7 +204,7 @@ def _patch(picture: Any, q: Any, alone: Any, index: Any, patches: Any) -> Any:
             for side in (1, -1):
                 first = NEAR if side > 0 else FAR
                 sign = np.float32(side)
-                if sign * here > sign * middle:
+                if sign * here > sign * middle or not beside[place]:
                     r, g, b, a = picture[v, u, 0], picture[v, u, 1], picture[v, u, 2], picture[v, u, 3]
                 else:
                     r, g, b, a = _extend(picture, q, alone, weights, u, v, middle, sign)

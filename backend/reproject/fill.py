@@ -40,11 +40,13 @@ def fill_holes(out: Floats, covered: Floats, seen: Floats, edges: Edges, across:
 def _spread(out: Floats, covered: Floats, seeds: npt.NDArray[np.uint8]) -> None:
     if not seeds.any():
         return
-    levels = [_first_level(out, covered, seeds)]
+    levels = [_first_level(out, seeds)]
+    wanted = [_halved(covered < 1)]
     while max(levels[-1].shape[:2]) > 1:
         levels.append(_pull(levels[-1]))
-    for finer, coarser in zip(levels[-2::-1], levels[:0:-1], strict=True):
-        _push(finer, coarser)
+        wanted.append(_halved(wanted[-1]))
+    for finer, coarser, mask in zip(levels[-2::-1], levels[:0:-1], wanted[-2::-1], strict=True):
+        _push(finer, coarser, mask)
     _compose(out, covered, levels[0])
 
 
@@ -161,71 +163,114 @@ def _mark_band(covered: Any, nearest: Any, seeds: Any, x: Any, y: Any, dx: Any, 
 
 
 @compiled
-def _first_level(out: Any, covered: Any, seeds: Any) -> Any:
-    """(h, w, 5): colours multiplied by their weight, and the weight."""
-    height, width = covered.shape
+def _first_level(out: Any, seeds: Any) -> Any:
+    """Of half the picture's size, (h, w, 5): the seeds' colours multiplied by their weight, and the weight.
+
+    The level below would be the picture itself, a weight of 1 at each seed: it is never made.
+    """
+    height, width = (seeds.shape[0] + 1) // 2, (seeds.shape[1] + 1) // 2
     level = np.zeros((height, width, 5), np.float32)
-    for y in range(height):
-        for x in range(width):
+    for y in range(seeds.shape[0]):
+        for x in range(seeds.shape[1]):
             if seeds[y, x]:
                 for c in range(4):
-                    level[y, x, c] = out[y, x, c]
-                level[y, x, 4] = np.float32(1)
+                    level[y // 2, x // 2, c] += out[y, x, c]
+                level[y // 2, x // 2, 4] += np.float32(1)
+    _limit(level)
     return level
 
 
 @compiled
 def _pull(finer: Any) -> Any:
-    """Half the size; weights add up and stop at 1, so that many seeds do not drown the few of the next cell."""
+    """Half the size."""
     height, width = (finer.shape[0] + 1) // 2, (finer.shape[1] + 1) // 2
     coarser = np.zeros((height, width, 5), np.float32)
-    for y in range(height):
-        for x in range(width):
-            for j in range(2 * y, min(2 * y + 2, finer.shape[0])):
-                for i in range(2 * x, min(2 * x + 2, finer.shape[1])):
-                    if finer[j, i, 4] > 0:
-                        for c in range(5):
-                            coarser[y, x, c] += finer[j, i, c]
-            weight = coarser[y, x, 4]
-            if weight > 1:
+    for y in range(finer.shape[0]):
+        for x in range(finer.shape[1]):
+            if finer[y, x, 4] > 0:
                 for c in range(5):
-                    coarser[y, x, c] /= weight
+                    coarser[y // 2, x // 2, c] += finer[y, x, c]
+    _limit(coarser)
     return coarser
 
 
+@inlined
+def _limit(level: Any) -> Any:
+    """Weights add up and stop at 1, so that many seeds do not drown the few of the next cell."""
+    for y in range(level.shape[0]):
+        for x in range(level.shape[1]):
+            weight = level[y, x, 4]
+            if weight > 1:
+                for c in range(5):
+                    level[y, x, c] /= weight
+
+
 @compiled
-def _push(finer: Any, coarser: Any) -> Any:
-    """Fill what weight ``finer`` lacks from ``coarser``, interpolated; ``coarser`` is complete."""
-    height, width = finer.shape[:2]
-    rows, columns = coarser.shape[:2]
-    quarter, three = np.float32(0.25), np.float32(0.75)
+def _halved(wanted: Any) -> Any:
+    """Which cells of the next level the wanted ones of this are filled from."""
+    height, width = wanted.shape
+    rows, columns = (height + 1) // 2, (width + 1) // 2
+    coarser = np.zeros((rows, columns), np.bool_)
     for y in range(height):
-        j0 = y >> 1
-        j1 = min(max(j0 + (1 if y & 1 else -1), 0), rows - 1)
         for x in range(width):
-            weight = finer[y, x, 4]
-            if weight >= 1:
+            if wanted[y, x]:
+                j0, j1, i0, i1 = _sources(y, x, rows, columns)
+                coarser[j0, i0] = coarser[j0, i1] = coarser[j1, i0] = coarser[j1, i1] = True
+    return coarser
+
+
+@inlined
+def _sources(y: Any, x: Any, rows: Any, columns: Any) -> Any:
+    """The cells of the next level around a cell: the two rows, then the two columns, the nearer first."""
+    j0, i0 = y >> 1, x >> 1
+    j1 = min(max(j0 + (1 if y & 1 else -1), 0), rows - 1)
+    i1 = min(max(i0 + (1 if x & 1 else -1), 0), columns - 1)
+    return j0, j1, i0, i1
+
+
+@inlined
+def _between(coarser: Any, y: Any, x: Any) -> Any:
+    """A level's colour at a cell of the one below, interpolated."""
+    j0, j1, i0, i1 = _sources(y, x, coarser.shape[0], coarser.shape[1])
+    near, across = np.float32(0.5625), np.float32(0.1875)
+    far = np.float32(0.0625)
+    r, g, b, a = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+    for j, i, share in ((j0, i0, near), (j0, i1, across), (j1, i0, across), (j1, i1, far)):
+        r += share * coarser[j, i, 0]
+        g += share * coarser[j, i, 1]
+        b += share * coarser[j, i, 2]
+        a += share * coarser[j, i, 3]
+    return r, g, b, a
+
+
+@compiled
+def _push(finer: Any, coarser: Any, wanted: Any) -> Any:
+    """Fill what weight the wanted cells of ``finer`` lack from ``coarser``, which is complete where it has to be."""
+    for y in range(finer.shape[0]):
+        for x in range(finer.shape[1]):
+            lack = np.float32(1) - finer[y, x, 4]
+            if lack <= 0 or not wanted[y, x]:
                 continue
-            i0 = x >> 1
-            i1 = min(max(i0 + (1 if x & 1 else -1), 0), columns - 1)
-            lack = np.float32(1) - weight
-            for c in range(4):
-                one = three * coarser[j0, i0, c] + quarter * coarser[j0, i1, c]
-                other = three * coarser[j1, i0, c] + quarter * coarser[j1, i1, c]
-                finer[y, x, c] += lack * (three * one + quarter * other)
+            r, g, b, a = _between(coarser, y, x)
+            finer[y, x, 0] += lack * r
+            finer[y, x, 1] += lack * g
+            finer[y, x, 2] += lack * b
+            finer[y, x, 3] += lack * a
             finer[y, x, 4] = np.float32(1)
 
 
 @compiled
 def _compose(out: Any, covered: Any, filled: Any) -> Any:
-    """Put the fill behind what is there; it is opaque."""
+    """Put the fill behind what is there; it is opaque. ``filled`` is of half the size; seeds are covered."""
     height, width = covered.shape
     for y in range(height):
         for x in range(width):
             lack = np.float32(1) - covered[y, x]
             if lack <= 0:
                 continue
-            opaque = lack / max(filled[y, x, 3], np.float32(1e-3))
-            for c in range(3):
-                out[y, x, c] += opaque * filled[y, x, c]
+            r, g, b, a = _between(filled, y, x)
+            opaque = lack / max(a, np.float32(1e-3))
+            out[y, x, 0] += opaque * r
+            out[y, x, 1] += opaque * g
+            out[y, x, 2] += opaque * b
             out[y, x, 3] += lack

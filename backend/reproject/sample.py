@@ -56,6 +56,17 @@ def pack(picture: Any, white: Any, image: Any) -> Any:
 
 
 @compiled
+def pack_lack(covered: Any) -> Any:
+    """What ``covered`` lacks to 1, as whole numbers up to 255."""
+    height, width = covered.shape
+    lack = np.empty((height, width), np.uint8)
+    for y in range(height):
+        for x in range(width):
+            lack[y, x] = np.uint8((np.float32(1) - covered[y, x]) * np.float32(255) + np.float32(0.5))
+    return lack
+
+
+@compiled
 def colour_homography(picture: Any, back: Any, out: Any, covered: Any) -> Any:
     """Colour every pixel of ``out`` by the homography ``back`` from it into the picture.
 

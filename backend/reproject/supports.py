@@ -105,9 +105,9 @@ def fill_from(
 
     ``seen`` (h, w) is inverse depth from the target camera.
     """
-    best = np.full(covered.shape, EMPTY, np.float32)
-    buffer, found = np.empty(covered.shape, np.float32), np.zeros((*covered.shape, 4), np.float32)
-    holes = _find_holes(covered)
+    buffer, best = np.empty(covered.shape, np.float32), np.empty(covered.shape, np.float32)
+    found = np.empty((*covered.shape, 4), np.float32)
+    holes = _find_holes(covered, best)
     for one in supports:
         if one.at == index:
             continue
@@ -116,8 +116,8 @@ def fill_from(
         here = between(source, one.at, source, index).single()
         if _draw_hidden(one.q, one.keep, one.blocks, holes, onto, here, q, np.float32(nearest), buffer):
             back = between(target, index, source, one.at).single()
-            _take(one.picture, back, here, q, buffer, covered, best, found)
-    _settle(best, found, seen, out, covered)
+            _take(one.picture, back, here, q, buffer, holes, covered, best, found)
+    _settle(best, found, holes, seen, out, covered)
 
 
 def _compile_kernels() -> None:
@@ -231,18 +231,26 @@ def _is_hidden(here: Any, q_now: Any, u: Any, v: Any, q: Any) -> Any:
 
 
 @compiled
-def _find_holes(covered: Any) -> Any:
-    """Cells of the target that have a hole in them or next to them."""
+def _find_holes(covered: Any, best: Any) -> Any:
+    """Cells of the target, 2 where a hole is in them, 1 where it is next to them; ``best`` becomes EMPTY in those."""
     height, width = covered.shape
     rows, columns = (height + _CELL - 1) // _CELL, (width + _CELL - 1) // _CELL
     holes = np.zeros((rows, columns), np.uint8)
-    for y in range(height):
-        for x in range(width):
-            if covered[y, x] < 1 and holes[y // _CELL, x // _CELL] < 2:
-                for j in range(max(y // _CELL - 1, 0), min(y // _CELL + 2, rows)):
-                    for i in range(max(x // _CELL - 1, 0), min(x // _CELL + 2, columns)):
-                        holes[j, i] = max(holes[j, i], 1)
-                holes[y // _CELL, x // _CELL] = 2
+    for row in range(rows):
+        top, bottom = row * _CELL, min(row * _CELL + _CELL, height)
+        for column in range(columns):
+            left, right = column * _CELL, min(column * _CELL + _CELL, width)
+            least = np.float32(1)
+            for y in range(top, bottom):
+                for x in range(left, right):
+                    least = min(least, covered[y, x])
+            if least == 1:
+                continue
+            best[top:bottom, left:right] = EMPTY
+            for j in range(max(row - 1, 0), min(row + 2, rows)):
+                for i in range(max(column - 1, 0), min(column + 2, columns)):
+                    holes[j, i] = max(holes[j, i], 1)
+            holes[row, column] = 2
     return holes
 
 
@@ -259,16 +267,7 @@ def _draw_hidden(
             if not blocks[j, i]:
                 continue
             top, left = j * _BLOCK, i * _BLOCK
-            wanted = False
-            for y in range(top, min(top + _BLOCK, height), 5):
-                for x in range(left, min(left + _BLOCK, width), 5):
-                    u, v, at = np.float32(x + 0.5), np.float32(y + 0.5), q[y + 1, x + 1]
-                    column, row, _ = _locate(onto, u, v, at, columns / SAMPLES, rows / SAMPLES)
-                    if column < 0 or not holes[row * SAMPLES // _CELL, column * SAMPLES // _CELL]:
-                        continue
-                    if _is_hidden(here, q_now, u, v, at):
-                        wanted = True
-            if not wanted:
+            if not _is_wanted(q, holes, onto, here, q_now, left, top, rows, columns):
                 continue
             if not drawn:
                 drawn = True
@@ -280,6 +279,23 @@ def _draw_hidden(
     return drawn
 
 
+@inlined
+def _is_wanted(
+    q: Any, holes: Any, onto: Any, here: Any, q_now: Any, left: Any, top: Any, rows: Any, columns: Any
+) -> Any:
+    """Whether a block seems to fall where a hole is, and to be hidden now."""
+    height, width = q.shape[0] - 2, q.shape[1] - 2
+    for y in range(top, min(top + _BLOCK, height), 5):
+        for x in range(left, min(left + _BLOCK, width), 5):
+            u, v, at = np.float32(x + 0.5), np.float32(y + 0.5), q[y + 1, x + 1]
+            column, row, _ = _locate(onto, u, v, at, columns / SAMPLES, rows / SAMPLES)
+            if column < 0 or not holes[row * SAMPLES // _CELL, column * SAMPLES // _CELL]:
+                continue
+            if _is_hidden(here, q_now, u, v, at):
+                return True
+    return False
+
+
 @compiled
 def _take(
     picture: Any,
@@ -287,6 +303,7 @@ def _take(
     here: Any,
     q_now: Any,
     buffer: Any,
+    holes: Any,
     covered: Any,
     best: Any,
     found: Any,
@@ -295,6 +312,8 @@ def _take(
     height, width = covered.shape
     for y in range(height):
         for x in range(width):
+            if holes[y // _CELL, x // _CELL] != 2:
+                continue
             w = buffer[y, x]
             if covered[y, x] == 1 or w <= best[y, x]:
                 continue
@@ -313,12 +332,12 @@ def _take(
 
 
 @compiled
-def _settle(best: Any, found: Any, seen: Any, out: Any, covered: Any) -> Any:
+def _settle(best: Any, found: Any, holes: Any, seen: Any, out: Any, covered: Any) -> Any:
     """Put what was found behind what is there."""
     height, width = covered.shape
     for y in range(height):
         for x in range(width):
-            if best[y, x] != EMPTY:
+            if holes[y // _CELL, x // _CELL] == 2 and best[y, x] != EMPTY:
                 lack = np.float32(1) - covered[y, x]
                 for c in range(4):
                     out[y, x, c] += lack * found[y, x, c]
