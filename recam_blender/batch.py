@@ -23,6 +23,8 @@ from . import request, reshoot
 from .blendfile import open_blend, scene_of
 from .errors import DONE, FAILED, ReCamError
 
+_SETTINGS = ", ".join(request.SETTINGS)
+
 COLUMNS = ("blend", "scene", "strip", "camera", "engine", "settings", "out", "seed")
 
 
@@ -119,9 +121,12 @@ def _read_line(path: str, line: int, row: dict[Any, Any]) -> ShotLine:
         name, equals, value = setting.partition("=")
         if not equals:
             raise ReCamError(f"Line {line} of {path!r}: setting {setting!r} is not of the form name=value.")
-        if name.strip() in (*COLUMNS, "folder"):
-            raise ReCamError(f"Line {line} of {path!r}: {name.strip()!r} is no setting but a column of its own.")
-        texts[name.strip()] = value.strip()
+        name = name.strip()
+        if name not in request.SETTINGS:
+            raise ReCamError(f"Line {line} of {path!r}: there is no setting {name!r}; there are {_SETTINGS}.")
+        if name in texts:
+            raise ReCamError(f"Line {line} of {path!r}: setting {name!r} is there twice.")
+        texts[name] = value.strip()
     if "depth_path" in texts:
         texts["depth_path"] = os.path.join(folder, texts["depth_path"])
     blend = os.path.join(folder, row["blend"])

@@ -36,4 +36,7 @@ def scene_of(strip: str) -> str:
     if not found:
         every = sorted({each.name for scene in bpy.data.scenes for each in compat.strips_all(scene)})
         raise ReCamError(f"No sequencer has a strip {strip!r}; there are {', '.join(map(repr, every)) or 'none'}.")
-    raise ReCamError(f"Several scenes have a strip {strip!r}: {', '.join(map(repr, found))}. Choose one with --scene.")
+    raise ReCamError(
+        f"Several scenes have a strip {strip!r}: {', '.join(map(repr, found))}. "
+        "Say which with --scene, or in the column scene."
+    )

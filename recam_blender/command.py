@@ -132,13 +132,13 @@ _REQUEST_OPTIONS = {
     "engine": "one of " + ", ".join(contract.ENGINES),
     "seed": "a whole number",
     "depth": "one of " + ", ".join(request.DEPTH_CHOICES),
-    "depth_path": "file or folder, for --depth file",
-    "depth_scale": "metres per unit of the depth files",
+    "depth_path": "file or folder of depth: EXR, 16-bit PNG, npy",
+    "depth_scale": "metres per unit of the depth files; for 16-bit PNG, metres at white",
     "format": "one of " + ", ".join(contract.FORMATS),
     "mask": "yes: also store which pixels were invented",
     "width": "of the take (default: the footage's)",
     "height": "of the take",
-    "folder": "where the take goes (default: recam beside the .blend)",
+    "folder": "where the take goes (default: recam beside the .blend; export-job: beside the job)",
 }
 
 

@@ -44,8 +44,7 @@ class RECAM_OT_render(bpy.types.Operator):
             asked = request.from_settings(compat.sequencer_scene(context))
             outcome = reshoot.reshoot_now(asked)
         except ReCamError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+            return self._refuse(error)
         _finish(self, outcome)
         return {"FINISHED"}
 
@@ -53,12 +52,11 @@ class RECAM_OT_render(bpy.types.Operator):
         """Make the take while Blender stays usable."""
         if bpy.app.background:
             return self.execute(context)
+        runtime.message = None
         try:
             asked = request.from_settings(compat.sequencer_scene(context))
         except ReCamError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        runtime.message = None
+            return self._refuse(error)
         self._work = reshoot.reshoot(asked)
         runtime.running = runtime.Running(self._work)
         self._timer = context.window_manager.event_timer_add(_TICK_SECONDS, window=context.window)
@@ -82,9 +80,7 @@ class RECAM_OT_render(bpy.types.Operator):
             return {"FINISHED"}
         except ReCamError as error:
             self._stop(context)
-            runtime.message = runtime.Message(str(error), "ERROR")
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+            return self._refuse(error)
         except BaseException:
             # A defect, not a reason: Blender shows its traceback, and the button comes back all the same.
             self._stop(context)
@@ -99,6 +95,11 @@ class RECAM_OT_render(bpy.types.Operator):
         finally:
             self._stop(context)
             runtime.message = runtime.Message("Cancelled", "CANCEL")
+
+    def _refuse(self, error: ReCamError) -> set[str]:
+        runtime.message = runtime.Message(str(error), "ERROR")
+        self.report({"ERROR"}, str(error))
+        return {"CANCELLED"}
 
     def _advance(self, running: runtime.Running) -> None:
         until = time.monotonic() + _BUDGET_SECONDS

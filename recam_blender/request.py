@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from .errors import ReCamError
 
 DEPTH_CHOICES = ("auto", *contract.DEPTHS)
 
+_LARGEST_SIDE = 16384  # as in the contract
 _LAST_FRAME = 1_048_574  # MAXFRAME of Blender's DNA_scene_types.h
 
 
@@ -69,6 +71,14 @@ class Request:
         _choose("format", self.format, tuple(contract.FORMATS))
         if self.depth == "file" and not self.depth_path:
             raise ReCamError("Depth from files was chosen, but no file or folder is given.")
+        if self.depth == "file" and not os.path.exists(self.depth_path):
+            raise ReCamError(f"There is no depth at {self.depth_path!r}.")
+        if self.depth_scale <= 0:
+            raise ReCamError(f"The depth's scale is {self.depth_scale:g}; it must be more than 0.")
+        if not 0 <= self.seed < 2**63:
+            raise ReCamError(f"The seed is {self.seed}; it must be 0 or more, and less than 2 to the power of 63.")
+        if max(self.width, self.height) > _LARGEST_SIDE:
+            raise ReCamError(f"The take's size is {self.width} x {self.height}; no side can be over {_LARGEST_SIDE}.")
         for each in dataclasses.fields(self):
             value = getattr(self, each.name)
             if isinstance(value, float) and not math.isfinite(value):
@@ -81,6 +91,14 @@ class Request:
             raise ReCamError(f"The footage's lens is {self.lens:g} mm; it must be more than 0, or 0 for the target's.")
         if bool(self.width) != bool(self.height) or self.width < 0 or self.height < 0:
             raise ReCamError(f"The take's size is {self.width} x {self.height}; give both sides, or 0 x 0.")
+
+
+SETTINGS = tuple(
+    sorted(
+        {each.name for each in dataclasses.fields(Request)} - {"scene", "strip", "camera", "engine", "seed", "folder"}
+    )
+)
+"""What a table calls settings: the fields that have no column of their own."""
 
 
 def from_settings(scene: bpy.types.Scene) -> Request:
@@ -114,11 +132,14 @@ def from_texts(values: dict[str, str]) -> Request:
     read: dict[str, Any] = {}
     for name, text in values.items():
         if name not in fields:
-            raise ReCamError(f"There is no setting {name!r}; there are " + ", ".join(sorted(fields)) + ".")
+            raise ReCamError(f"There is no setting {name!r}; there are {', '.join(SETTINGS)}.")
         read[name] = _read(name, text, str(fields[name].type))
     for name in ("scene", "strip"):
         if name not in read:
             raise ReCamError(f"No {name} is given.")
+    # Who names files means them; in the panel the path stays when another depth is chosen.
+    if read.get("depth_path") and read.setdefault("depth", "file") != "file":
+        raise ReCamError(f"There are depth files, but the depth is {read['depth']}; leave one of them out.")
     return Request(**read)
 
 

@@ -136,10 +136,15 @@ def _wait_for(worker: client.Worker) -> Generator[Step, None, None]:
 
 
 def _check_folder(folder: str) -> None:
-    """Raise OSError where no take can be written; takes may be slow to make."""
-    os.makedirs(folder, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder):
-        pass
+    """Raise ReCamError where no take can be written; takes may be slow to make."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except FileExistsError:
+        raise ReCamError(f"Takes cannot go to {folder!r}: that is a file, and no folder.") from None
+    except OSError as error:
+        raise ReCamError(f"Takes cannot be written to the folder {folder!r} ({error.strerror or error}).") from error
 
 
 def _make(request: Request, shot: Shot, worker: client.Worker, folder: str) -> Generator[Step, None, Take]:
@@ -220,33 +225,43 @@ def _stem(shot: Shot) -> str:
 
 
 def _export(request: Request, path: str) -> Generator[Step, None, list[str]]:
+    base = os.path.splitext(path)[0]
+    files = f"{base}_files"
+    written: list[str] = []
     with _in_words():
-        if os.path.lexists(path):
-            raise ReCamError(f"There is something at {path!r} already; choose another name for the job.")
-        base = os.path.splitext(path)[0]
-        folder = f"{base}_files"
-        os.makedirs(folder)
-        written: list[str] = []
+        for place in (path, files):
+            _check_free(place)
+        os.makedirs(files)
         try:
-            shots = yield from plan(request, folder)
+            shots = yield from plan(request, files)
             for number, shot in enumerate(shots, 1):
-                job = yield from _with_depth(shot, folder)
+                job = yield from _with_depth(shot, files)
                 place = path if len(shots) == 1 else f"{base}_{number:02d}.json"
-                # Not the job's own name: a take's record has the name of the take.
-                output = f"{os.path.splitext(place)[0]}_take{contract.FORMATS[request.format]}"
-                job = dataclasses.replace(job, output=dataclasses.replace(job.output, path=output))
+                _check_free(place)
                 with open(place, "x", encoding="ascii") as file:
                     written.append(place)
-                    json.dump(job.to_json(), file, indent=1)
+                    json.dump(_with_output(job, request, place).to_json(), file, indent=1)
         except BaseException:
             # All of it was made here and now: the same command may be given again.
             for place in written:
                 os.remove(place)
-            shutil.rmtree(folder)
+            shutil.rmtree(files)
             raise
-        if not os.listdir(folder):
-            os.rmdir(folder)
-        return written
+        if not os.listdir(files):
+            os.rmdir(files)
+    return written
+
+
+def _with_output(job: Job, request: Request, place: str) -> Job:
+    """A job whose take goes beside its file, or where the request says. Not under its own name: that is a record's."""
+    folder, name = os.path.split(os.path.splitext(place)[0])
+    output = os.path.join(request.folder or folder, f"{name}_take{contract.FORMATS[request.format]}")
+    return dataclasses.replace(job, output=dataclasses.replace(job.output, path=output))
+
+
+def _check_free(path: str) -> None:
+    if os.path.lexists(path):
+        raise ReCamError(f"There is something at {path!r} already; choose another name for the job.")
 
 
 # Errors of the parts, as this module speaks

@@ -90,6 +90,11 @@ def test_export_job_writes_a_job_and_no_take(command, blend):
     command("export-job", blend, "--strip", "clip", "--camera", "Target", "--job", blend.parent / "job.json")
     job = json.loads((blend.parent / "job.json").read_text(encoding="utf-8"))
     assert len(job["target"]["poses"]) == shots.FRAMES
+    assert job["output"]["path"] == str(blend.parent / "job_take.mp4")
+    elsewhere = ["--job", blend.parent / "second.json", "--out", blend.parent / "takes"]
+    command("export-job", blend, "--strip", "clip", "--camera", "Target", *elsewhere)
+    job = json.loads((blend.parent / "second.json").read_text(encoding="utf-8"))
+    assert job["output"]["path"] == str(blend.parent / "takes" / "second_take.mp4")
     assert not (blend.parent / "recam").exists()
 
 
@@ -106,6 +111,11 @@ def test_export_job_writes_a_job_and_no_take(command, blend):
         (["render", "BLEND", "--strip", "clip", "--camera-frame", "1e12"], "camera_frame"),
         (["render", "BLEND", "--strip", "clip", "--save-as", "/no/such/folder/x.blend"], "/no/such/folder"),
         (["render", "BLEND", "--strip", "clip", "--save-as", "CLIP"], "already"),
+        (["render", "BLEND", "--strip", "clip", "--depth-path", "/no/depth"], "/no/depth"),
+        (["render", "BLEND", "--strip", "clip", "--depth", "plane", "--depth-path", "CLIP"], "plane"),
+        (["render", "BLEND", "--strip", "clip", "--depth-scale", "-1"], "scale"),
+        (["render", "BLEND", "--strip", "clip", "--seed", "-1"], "seed"),
+        (["render", "BLEND", "--strip", "clip", "--width", "99999", "--height", "9"], "99999"),
         (["batch", "nowhere.csv"], "nowhere.csv"),
     ],
 )
@@ -132,6 +142,7 @@ def test_a_table_is_checked_before_any_work(command, table):
         ("blend,scene", ["no column", "strip"]),
         ("blend,strip,settings\nshot é.blend,clip,folder=/tmp", ["Line 2", "folder"]),
         ("blend,strip,settings\nshot é.blend,clip,lens", ["Line 2", "name=value"]),
+        ("blend,strip,settings\nshot é.blend,clip,lens=5;lens=6", ["Line 2", "twice"]),
         ("blend,strip\nother.blend,clip", ["Line 2", "other.blend"]),
         ("blend,strip\nshot é.blend,clip,more", ["Line 2", "more or fewer"]),
         ("blend,strip", ["no shots"]),
