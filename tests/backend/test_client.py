@@ -1,44 +1,13 @@
-"""The worker as Blender sees it: whatever the child does, each job ends in one clear message and nothing waits.
+"""The worker as Blender sees it: whatever the child does, each job ends in one clear message and nothing waits."""
 
-No bpy: the client is loaded past the add-on's door.
-"""
-
-import importlib
-import json
 import os
-import subprocess
 import sys
-import textwrap
 import time
-import types
-from pathlib import Path
 
 import engines_for_tests
 import pytest
+from fake_workers import JOB, ROOT, client, gone, starting, wait
 from jobs import make_job
-
-ROOT = engines_for_tests.ROOT
-package = types.ModuleType("recam_blender")
-package.__path__ = [str(ROOT / "recam_blender")]
-sys.modules.setdefault("recam_blender", package)
-client = importlib.import_module("recam_blender.client")
-
-# What a fake worker begins with: read() gives the next request, say() sends a message.
-FAKE = """
-import json, os, sys, time
-def read():
-    line = sys.stdin.readline()
-    if not line:
-        sys.exit(0)
-    return json.loads(line)
-def say(**message):
-    print(json.dumps({"jsonrpc": "2.0", **message}), flush=True)
-def progress(id, step):
-    say(method="progress", params={"id": id, "progress": {"phase": "drawing", "step": step, "total": 9}})
-hello = read()
-say(id=hello["id"], result={"protocol": 1, "pid": os.getpid()})
-"""
-JOB = {"any": "job"}
 
 
 @pytest.fixture
@@ -50,42 +19,8 @@ def folder(tmp_path):
 
 @pytest.fixture
 def start(folder):
-    """Start a fake worker that runs these lines after its greeting; or, with a list, any command."""
-    started = []
-
-    def begin(program, *, greet=True, **options):
-        if isinstance(program, str):
-            script = folder / "fake worker.py"
-            script.write_text((FAKE if greet else "import os, sys, time\n") + textwrap.dedent(program))
-            program = [sys.executable, str(script)]
-        env = client.backend_environment(str(ROOT))
-        started.append(client.Worker(program, log_path=str(folder / "worker.log"), env=env, **options))
-        return started[-1]
-
-    yield begin
-    for worker in started:
-        worker.kill()
-
-
-def wait(worker, seconds=10, until=None):
-    """Events until one that is no progress, or that `until` likes."""
-    found = []
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        for event in worker.poll():
-            found.append(event)
-            if until(event) if until else not isinstance(event, client.Progressed):
-                return found
-        time.sleep(0.01)
-    raise AssertionError(f"only {found}")
-
-
-def gone(worker, seconds):
-    try:
-        worker._process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        return False
-    return True
+    with starting(folder) as begin:
+        yield begin
 
 
 # A worker that behaves
@@ -307,183 +242,6 @@ def test_other_protocol_is_refused(start):
     )
     with pytest.raises(client.WorkerError, match="speaks protocol 9"):
         worker.hello()
-
-
-# Cancelling
-
-
-def test_nothing_more_is_heard_of_a_cancelled_job_however_late_it_answers(start):
-    worker = start(
-        """
-        first = read()
-        progress(first["id"], 1)
-        cancel = read()
-        progress(first["id"], 2)
-        say(id=first["id"], error={"code": -32002, "message": "The job was cancelled."})
-        second = read()
-        say(id=first["id"], result={"path": "late"})
-        progress(first["id"], 3)
-        progress(second["id"], 1)
-        say(id=second["id"], result={"path": "right"})
-        read()
-        """
-    )
-    first = worker.submit(JOB)
-    wait(worker, until=lambda event: isinstance(event, client.Progressed))
-    worker.cancel(first)
-    second = worker.submit(JOB)
-    assert second != first
-    events = wait(worker, until=lambda event: isinstance(event, client.Finished))
-    assert {event.id for event in events} == {second}
-    assert events[-1].result == {"path": "right"}
-
-
-def test_result_that_nobody_polled_for_goes_with_the_cancel(start):
-    worker = start(
-        """
-        for path in ("dropped", "right"):
-            job = read()
-            assert job["method"] == "render", job
-            say(id=job["id"], result={"path": path})
-        read()
-        """
-    )
-    first = worker.submit(JOB)
-    time.sleep(0.5)
-    worker.cancel(first)
-    second = worker.submit(JOB)
-    assert wait(worker) == [client.Finished(second, {"path": "right"})]
-
-
-def test_next_job_waits_until_the_cancelled_one_has_let_go(start):
-    worker = start(
-        """
-        first = read()
-        cancel = read()
-        time.sleep(0.5)
-        say(id=first["id"], error={"code": -32002, "message": "The job was cancelled."})
-        second = read()
-        assert second["method"] == "render", second
-        say(id=second["id"], result={"path": "right"})
-        read()
-        """
-    )
-    worker.cancel(worker.submit(JOB))
-    second = worker.submit(JOB)
-    assert wait(worker) == [client.Finished(second, {"path": "right"})]
-
-
-def test_job_that_was_cancelled_before_it_was_sent(start):
-    worker = start(
-        """
-        first = read()
-        cancel = read()
-        time.sleep(0.3)
-        say(id=first["id"], error={"code": -32002, "message": "The job was cancelled."})
-        third = read()
-        say(id=third["id"], result={"path": "right"})
-        read()
-        """
-    )
-    worker.cancel(worker.submit(JOB))
-    worker.cancel(worker.submit(JOB))
-    third = worker.submit(JOB)
-    assert wait(worker) == [client.Finished(third, {"path": "right"})]
-
-
-def test_worker_that_does_not_let_go_is_killed_though_nobody_polls(start):
-    worker = start("job = read()\nwhile True:\n    progress(job['id'], 1); time.sleep(0.05)", cancel_grace=0.4)
-    job_id = worker.submit(JOB)
-    wait(worker, until=lambda event: isinstance(event, client.Progressed))
-    worker.cancel(job_id)
-    assert gone(worker, 2)
-    assert not worker.alive
-    assert worker.poll() == []
-
-
-def test_job_that_waited_for_one_that_does_not_let_go(start):
-    worker = start("read(); time.sleep(60)", cancel_grace=0.3)
-    worker.cancel(worker.submit(JOB))
-    second = worker.submit(JOB)
-    (failed,) = wait(worker, seconds=3)
-    assert (failed.id, failed.kind) == (second, "died")
-    assert "did not let go of a cancelled job" in failed.message
-
-
-def test_cancel_of_a_real_job(start, folder):
-    worker = start([sys.executable, engines_for_tests.__file__, "Slow"])
-    job_id = worker.submit(make_job(folder, 8, repeat=50).to_json())
-    wait(worker, until=lambda event: isinstance(event, client.Progressed) and event.progress["step"] > 3)
-    worker.cancel(job_id)
-    job = make_job(folder, 3, clip=folder / "clip.mp4", path=str(folder / "b.mp4"))
-    second = worker.submit(job.to_json())
-    finished = wait(worker)[-1]
-    assert (finished.id, finished.result["path"]) == (second, str(folder / "b.mp4"))
-    assert not [each.name for each in folder.iterdir() if "take" in each.name or "part" in each.name]
-
-
-# Closing
-
-
-def test_close_in_mid_job_clears_away(start, folder):
-    worker = start([sys.executable, engines_for_tests.__file__, "Slow"])
-    worker.submit(make_job(folder, 8, repeat=50).to_json())
-    wait(worker, until=lambda event: isinstance(event, client.Progressed) and event.progress["step"] > 3)
-    worker.close()
-    worker.close()
-    assert worker.poll() == []
-    assert not [each.name for each in folder.iterdir() if "take" in each.name or "part" in each.name]
-
-
-def test_close_ends_a_worker_that_does_not_listen(start):
-    worker = start("import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True: time.sleep(1)")
-    worker.hello()
-    started = time.monotonic()
-    worker.close(timeout=0.3)
-    assert gone(worker, 0)
-    assert time.monotonic() - started < 3
-
-
-@pytest.mark.parametrize("how", ["kill", "exit"])
-def test_worker_goes_with_whoever_started_it(folder, how):
-    """As Blender goes: by a crash, or past all clean-up."""
-    job = folder / "job.json"
-    job.write_text(json.dumps(make_job(folder, 8, repeat=50).to_json()))
-    code = textwrap.dedent(
-        """
-        import json, os, sys, time
-        sys.path[:0] = sys.argv[1:3]
-        from test_client import client, engines_for_tests
-        command = [sys.executable, engines_for_tests.__file__, "Slow"]
-        env = client.backend_environment(sys.argv[2])
-        worker = client.Worker(command, log_path=sys.argv[3] + ".log", env=env)
-        worker.submit(json.load(open(sys.argv[3])))
-        while not worker.poll():
-            time.sleep(0.01)
-        print(worker.pid, flush=True)
-        sys.stdin.readline()
-        os._exit(0)
-        """
-    )
-    parent = subprocess.Popen(
-        [sys.executable, "-c", code, str(Path(__file__).parent), str(ROOT), str(job)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    worker = int(parent.stdout.readline())
-    if how == "kill":
-        parent.kill()
-    else:
-        parent.stdin.write(b"\n")
-        parent.stdin.flush()
-    parent.wait(5)
-    until = time.monotonic() + 2
-    while engines_for_tests.is_running(worker):
-        assert time.monotonic() < until
-        time.sleep(0.02)
-    parent.stdin.close()
-    parent.stdout.close()
-    assert not [each.name for each in folder.iterdir() if each.name.startswith("take")]
 
 
 def test_environment_is_the_backends_own():
