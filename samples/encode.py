@@ -8,6 +8,7 @@ runs in the backend's environment. H.264 4:2:0, tagged BT.709: what a camera or 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -53,6 +54,8 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--crf", type=int, default=16)
     parser.add_argument("--rate", type=Fraction, default=Fraction(24))
     options = parser.parse_args(arguments)
+    if os.path.lexists(options.clip):
+        parser.error(f"{str(options.clip)!r} exists, and nothing is overwritten: choose another name")
     encode(options.folder, options.clip, crf=options.crf, rate=options.rate)
 
 
