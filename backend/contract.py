@@ -62,6 +62,8 @@ FOOTAGE_KINDS = ("movie", "images")
 # How a take is stored, and what its file name ends in; the two without an ending are folders of numbered pictures.
 FORMATS = {"h264": ".mp4", "prores4444": ".mov", "ffv1": ".mkv", "png": "", "exr": ""}
 
+_MOVIE_SUFFIXES = tuple(filter(None, FORMATS.values()))
+
 RATES = (Fraction(1, 1000), Fraction(1000))
 """The slowest and the fastest rate of a take, frames per second."""
 
@@ -187,7 +189,9 @@ class Depth(Message):
         elif len(found) >= shown:
             files = [found[each] for each in frames]
         else:
-            expected = f"{length}, one per timeline frame" + (f", or {shown}, one per footage frame" if frames else "")
+            expected = f"{length}, one per timeline frame"
+            if frames and shown != length:
+                expected += f", or {shown}, one per footage frame"
             raise ContractError("settings.depth.files", f"{len(found)} files in {path!r}", expected)
         return cls(kind="file", files=tuple(files), scale=scale)
 
@@ -217,6 +221,8 @@ class Output(Message):
         suffix = FORMATS[self.format]
         if suffix and not self.path.lower().endswith(suffix):
             raise ContractError("path", self.path, f"a name ending in {suffix} for {self.format}")
+        if not suffix and os.path.normpath(self.path).lower().endswith(_MOVIE_SUFFIXES):
+            raise ContractError("path", self.path, f"a folder's name for {self.format}, which is no movie")
 
     @property
     def record(self) -> str:

@@ -189,7 +189,8 @@ def _check(job: Job, gate: pipeline.Gate) -> None:
         os.unlink(probe_path)
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
-        raise ContractError("output.path", f"a folder that cannot be written to ({reason})", "one that can") from None
+        found = f"folder {folder!r}, which cannot be written to ({reason})"
+        raise ContractError("output.path", found, "one that can") from None
 
 
 # The record

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import math
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 from . import cameras, contract
 from .cameras.formats import published, recam
 from .contract import ContractError, Depth, EngineSettings, Footage, Intrinsics, Job, Output, Trajectory
+from .media.depthmaps import open_depth
 from .media.errors import FootageError
 from .media.pictures import is_picture
 from .media.reader import probe
@@ -67,7 +69,9 @@ def from_clip(options: argparse.Namespace, tell: Callable[[str], None]) -> Job:
 
     Raises:
         ContractError: names the option.
+        FootageError: the footage or its depth cannot be read; a sentence that names the option.
     """
+    _check_all_used(options)
     options = argparse.Namespace(**vars(options))
     for name, default in _DEFAULTS.items():
         if getattr(options, name) is None:
@@ -78,37 +82,61 @@ def from_clip(options: argparse.Namespace, tell: Callable[[str], None]) -> Job:
     footage, rate = _footage(options)
     width, height = _size(options.size) if options.size else (footage.width, footage.height)
     count = len(footage.frames)
+    kept = _kept(options.frames, count)
+    _check_lens_used(options)
     target = _stretch(_trajectory("trajectory", "camera", options, width, height), count, tell)
     source = None
     if options.source is not None:
         source = _stretch(_trajectory("source", "source_camera", options, footage.width, footage.height), count, tell)
+    shown = dataclasses.replace(footage, frames=footage.frames[:kept])
     return Job(
-        footage=footage,
-        target=target,
-        source=source,
+        footage=shown,
+        target=_first(kept, target),
+        source=None if source is None else _first(kept, source),
         lens=None if source is not None else _footage_lens(options, footage),
-        output=Output(
+        output=_output(options, width, height, rate),
+        settings=EngineSettings(engine=options.engine, seed=options.seed, depth=_depth(options, footage, shown)),
+        subject_distance=options.subject_distance,
+    )
+
+
+def _output(options: argparse.Namespace, width: int, height: int, rate: Fraction) -> Output:
+    try:
+        return Output(
             path=os.path.abspath(options.output),
             width=width,
             height=height,
             rate=rate,
             format=_format(options.output, options.format, "png"),
             mask=options.mask,
-        ),
-        settings=EngineSettings(engine=options.engine, seed=options.seed, depth=_depth(options, footage)),
-        subject_distance=options.subject_distance,
-    )
+        )
+    except ContractError as error:
+        if error.field.startswith("--"):
+            raise
+        raise error.within("output") from None
+
+
+def _check_all_used(options: argparse.Namespace) -> None:
+    """Raise ContractError for an option that would change nothing."""
+    if options.source_camera is not None and options.source is None:
+        raise ContractError("--source-camera", f"{options.source_camera!r} without --source", "both or neither")
+    if options.depth_scale is not None and options.depth in (None, "plane"):
+        raise ContractError("--depth-scale", f"{options.depth_scale} without depth files", "both or neither")
+    if options.sensor is not None and options.lens is None and options.fov is None:
+        raise ContractError("--sensor", f"{options.sensor} without --lens", "both or neither")
 
 
 # Footage
 
 
 def _footage(options: argparse.Namespace) -> tuple[Footage, Fraction]:
+    """The whole clip, and the rate of the take."""
+    expected = "a movie, a picture or a folder of pictures"
+    if not os.path.exists(options.footage):
+        raise ContractError("--footage", f"no file at {options.footage!r}", expected)
     files = _pictures(options.footage) if os.path.isdir(options.footage) else [os.path.abspath(options.footage)]
-    try:
+    with _naming("--footage"):
         clip = probe(files[0])
-    except FootageError as error:
-        raise ContractError("--footage", str(error), "a movie, a picture or a folder of pictures") from None
     is_movie = len(files) == 1 and not is_picture(files[0])
     rate = _rate(options.rate) if options.rate else clip.rate if is_movie else None
     if rate is None:
@@ -118,10 +146,6 @@ def _footage(options: argparse.Namespace) -> tuple[Footage, Fraction]:
         frames = [math.floor(index * clip.rate / rate) for index in range(count)]
     else:
         frames = list(range(len(files)))
-    if options.frames is not None:
-        if not 1 <= options.frames <= len(frames):
-            raise ContractError("--frames", options.frames, f"1 to {len(frames)}, as the clip has")
-        frames = frames[: options.frames]
     kind = "movie" if is_movie else "images"
     footage = Footage(kind=kind, files=tuple(files), frames=tuple(frames), width=clip.width, height=clip.height)
     return footage, rate
@@ -137,13 +161,49 @@ def _pictures(folder: str) -> list[str]:
     return [os.path.join(os.path.abspath(folder), name) for name in sorted(names, key=contract.natural_order)]
 
 
-def _depth(options: argparse.Namespace, footage: Footage) -> Depth:
+def _kept(asked: int | None, count: int) -> int:
+    if asked is None:
+        return count
+    if not 1 <= asked <= count:
+        raise ContractError("--frames", asked, f"1 to {count}, as the clip has")
+    return asked
+
+
+@contextlib.contextmanager
+def _naming(option: str) -> Iterator[None]:
+    """Put the option before what is wrong with its file."""
+    try:
+        yield
+    except FootageError as error:
+        raise FootageError(f"{option}: {error}") from error
+
+
+def _depth(options: argparse.Namespace, whole: Footage, shown: Footage) -> Depth:
+    """The depth of the frames shown, from files of the whole clip's frames or of those alone."""
     if options.depth == "plane":
         return Depth()
     path = os.path.abspath(options.depth)
     if not os.path.exists(path):
         raise ContractError("--depth", f"no file or folder {path!r}", "plane, a depth file, or a folder of them")
-    return Depth.from_path(path, len(footage.frames), frames=footage.frames, scale=options.depth_scale)
+    if not 0 < options.depth_scale < math.inf:
+        raise ContractError("--depth-scale", options.depth_scale, "more than 0 metres")
+    try:
+        depth = _depth_files(path, whole.frames, shown.frames, options.depth_scale)
+    except ContractError as error:
+        raise ContractError("--depth", error.found, error.expected) from None
+    with _naming("--depth"):  # what is wrong with one file is likely wrong with all: told before any work
+        open_depth(depth, shown.width, shown.height).frame(0)
+    return depth
+
+
+def _depth_files(path: str, whole: tuple[int, ...], shown: tuple[int, ...], scale: float) -> Depth:
+    try:
+        depth = Depth.from_path(path, len(whole), frames=whole, scale=scale)
+    except ContractError:
+        if shown == whole:
+            raise
+        return Depth.from_path(path, len(shown), frames=shown, scale=scale)
+    return dataclasses.replace(depth, files=depth.files[: len(shown)])
 
 
 # Cameras
@@ -160,11 +220,25 @@ def _trajectory(name: str, camera: str, options: argparse.Namespace, width: int,
     return cameras.from_arrays(poses, cameras.from_lens(*lens, width, height), width, height)
 
 
+def _check_lens_used(options: argparse.Namespace) -> None:
+    """Raise ContractError for a lens where every camera of the job has its own."""
+    if options.source is None or not (recam.is_ours(options.source) and recam.is_ours(options.trajectory)):
+        return
+    for name in ("lens", "fov"):
+        if getattr(options, name) is not None:
+            expected = "nothing: --source and --trajectory have lenses of their own"
+            raise ContractError(_option(name), getattr(options, name), expected)
+
+
 def _stretch(trajectory: Trajectory, count: int, tell: Callable[[str], None]) -> Trajectory:
     if len(trajectory) == count:
         return trajectory
     tell(f"the trajectory's {len(trajectory)} poses were stretched over the clip's {count} frames")
     return cameras.resample(trajectory, np.linspace(0, len(trajectory) - 1, count))
+
+
+def _first(count: int, trajectory: Trajectory) -> Trajectory:
+    return dataclasses.replace(trajectory, poses=trajectory.poses[:count], intrinsics=trajectory.intrinsics[:count])
 
 
 def _footage_lens(options: argparse.Namespace, footage: Footage) -> Intrinsics | None:
@@ -177,7 +251,7 @@ def _footage_lens(options: argparse.Namespace, footage: Footage) -> Intrinsics |
 
 def _lens(options: argparse.Namespace) -> tuple[float, float] | None:
     """Focal length and sensor width, millimetres."""
-    if not options.sensor > 0:
+    if not 0 < options.sensor < math.inf:
         raise ContractError("--sensor", options.sensor, "more than 0 mm")
     if options.fov is not None:
         if options.lens is not None:
@@ -187,7 +261,7 @@ def _lens(options: argparse.Namespace) -> tuple[float, float] | None:
         return options.sensor / 2 / math.tan(math.radians(options.fov) / 2), options.sensor
     if options.lens is None:
         return None
-    if not options.lens > 0:
+    if not 0 < options.lens < math.inf:
         raise ContractError("--lens", options.lens, "more than 0 mm")
     return options.lens, options.sensor
 

@@ -7,6 +7,7 @@ on stdout stands what was asked for and nothing else.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import signal
 import sys
@@ -20,6 +21,9 @@ from .contract import ContractError, Job
 FAILED = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
+
+_REQUIRED = ("numpy", "cv2", "av", "numba", "OpenEXR")
+"""What backend/requirements/backend.txt installs, as it is imported."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -60,9 +64,19 @@ def _schema(_options: argparse.Namespace) -> int:
 
 
 def _render(options: argparse.Namespace) -> int:
+    lacking = [name for name in _REQUIRED if importlib.util.find_spec(name) is None]
+    if lacking:
+        remedy = "run the backend with .venvs/backend's Python (`make setup` makes it)"
+        return _say(f"this Python ({sys.executable}) lacks {', '.join(lacking)}: {remedy}", BAD_INPUT)
     from . import request
+    from .media.errors import FootageError
 
-    job = request.from_job_file(options) if options.job else request.from_clip(options, tell=_note)
+    try:
+        job = request.from_job_file(options) if options.job else request.from_clip(options, tell=_note)
+    except FootageError as error:
+        if options.debug:
+            raise
+        return _say(str(error), BAD_INPUT)
     return _make(job, debug=options.debug)
 
 
@@ -144,7 +158,8 @@ _RENDER = """\
 Make a take, either of a job file or of a clip and a trajectory.
 
 A trajectory whose length differs from the clip's is stretched over it: its first pose meets the clip's first frame,
-its last the last, and what lies between is interpolated. This is said on stderr.
+its last the last, and what lies between is interpolated. This is said on stderr. --frames cuts the take after that:
+it is the beginning of the take that the whole clip would give.
 
 A trajectory without a lens (the published one) is given that of its data, 24 mm on a sensor 23.76 mm wide, or what
 --lens or --fov say. Where a trajectory has its own, --lens and --fov speak of the footage's lens only.
@@ -168,14 +183,16 @@ def _add_render(commands: Any) -> None:
     clip.add_argument("--engine", choices=contract.ENGINES, help="(default: reproject)")
     clip.add_argument("--seed", type=int, help="for engines that draw random numbers (default: 0)")
     clip.add_argument("--depth", metavar="PATH", help="a depth file, a folder of them, or plane (default: plane)")
-    clip.add_argument("--depth-scale", type=float, metavar="M", help="metres per unit of those files (default: 1)")
+    scale = "metres per unit of those files; for 16-bit PNG, metres at white (default: 1)"
+    clip.add_argument("--depth-scale", type=float, metavar="M", help=scale)
     distance = f"metres from camera to subject (default: {contract.DEFAULT_SUBJECT_DISTANCE})"
     clip.add_argument("--subject-distance", type=float, metavar="M", help=distance)
-    clip.add_argument("--lens", type=float, metavar="MM", help="focal length on the sensor")
+    clip.add_argument("--lens", type=float, metavar="MM", help="focal length on the sensor, millimetres")
     clip.add_argument("--sensor", type=float, metavar="MM", help="its width (default: 36)")
     clip.add_argument("--fov", type=float, metavar="DEG", help="horizontal angle of view, instead of --lens")
     clip.add_argument("--size", metavar="WxH", help="of the take (default: the footage's)")
-    clip.add_argument("--rate", metavar="FPS", help="of the take, like 24 or 24000/1001 (default: the footage's)")
+    rate = "of the take, like 24 or 24000/1001 (default: the footage's; needed for pictures, which have none)"
+    clip.add_argument("--rate", metavar="FPS", help=rate)
     clip.add_argument("--frames", type=int, metavar="N", help="only the first N frames of the take")
     clip.add_argument("--format", choices=tuple(contract.FORMATS), help="(default: by the ending of OUT; folder: png)")
     clip.add_argument("--mask", action="store_true", default=None, help="also store which pixels were invented")

@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -19,11 +18,12 @@ import jsonschema
 import numpy as np
 import pytest
 from clips import make_clip, number_in
-from jobs import STILL, make_job, still
+from jobs import make_job, still
+from typed_jobs import job_of, options
 
-from backend import contract, request, shell
+from backend import contract, shell
 from backend.cameras.formats import recam
-from backend.contract import ContractError, Progress
+from backend.contract import Progress
 from backend.progressbar import ProgressBar
 
 ENVIRONMENT = os.environ | {
@@ -65,25 +65,6 @@ def clip(folder):
 def trajectory(folder):
     recam.write(folder / "still.json", still(8))
     return folder / "still.json"
-
-
-def published(folder, frames=81, camera="cam05"):
-    """A camera that goes one centimetre forward a frame, in the published file's axes and centimetres."""
-    data = {
-        f"frame{index}": {camera: f"[1 0 0 0] [0 1 0 0] [0 0 1 0] [{3390 + index} 1380 240 1] "}
-        for index in range(frames)
-    }
-    path = folder / "camera_extrinsics.json"
-    path.write_text(json.dumps(data))
-    return path
-
-
-def options(*arguments):
-    return shell._parser().parse_args(["render", *map(str, arguments)])
-
-
-def job_of(*arguments, told=None):
-    return request.from_clip(options(*arguments), (told if told is not None else []).append)
 
 
 # A take from a shell
@@ -132,113 +113,6 @@ def test_module_runs_as_a_program(folder):
     jsonschema.validate(make_job(folder, 2).to_json(), schema)
 
 
-# Jobs from options
-
-
-def test_own_format_with_as_many_poses_as_frames_is_used_as_it_is(clip, trajectory):
-    told = []
-    job = job_of("--footage", clip, "--trajectory", trajectory, "--output", "take.mp4", told=told)
-    assert job.target == still(8)
-    assert told == []
-    assert job.output == contract.Output(path=os.path.abspath("take.mp4"), width=64, height=48, rate=Fraction(24))
-    assert job.footage.frames == tuple(range(8))
-    assert (job.lens, job.source) == (None, None)
-
-
-def test_published_trajectory_is_stretched_over_the_clip_and_that_is_said(folder, clip):
-    told = []
-    job = job_of("--footage", clip, "--trajectory", published(folder), "--output", "take.mp4", told=told)
-    # 81 poses, 0.80 m in all, over 8 frames; forward is z in OpenCV's axes.
-    forward = [pose[2][3] for pose in job.target.poses]
-    np.testing.assert_allclose(forward, np.linspace(0, 0.80, 8), atol=1e-9)
-    assert told == ["the trajectory's 81 poses were stretched over the clip's 8 frames"]
-
-
-def test_published_trajectory_of_the_clips_length_is_not_stretched(folder, clip):
-    told = []
-    job = job_of("--footage", clip, "--trajectory", published(folder, 8), "--output", "take.mp4", told=told)
-    np.testing.assert_allclose([pose[2][3] for pose in job.target.poses], np.arange(8) / 100, atol=1e-9)
-    assert told == []
-
-
-@pytest.mark.parametrize(
-    ("arguments", "focal"),
-    [
-        ([], 64 * 24 / 23.76),
-        (["--lens", "50"], 64 * 50 / 36),
-        (["--lens", "50", "--sensor", "25"], 128),
-        (["--fov", "90"], 32),
-    ],
-)
-def test_lens_of_a_trajectory_without_one(folder, clip, arguments, focal):
-    job = job_of("--footage", clip, "--trajectory", published(folder, 8), "--output", "take.mp4", *arguments)
-    first = job.target.intrinsics[0]
-    assert (first.fx, first.fy, first.cx, first.cy) == pytest.approx((focal, focal, 32, 24))
-
-
-def test_lens_beside_a_trajectory_with_its_own_is_the_footages(clip, trajectory):
-    job = job_of("--footage", clip, "--trajectory", trajectory, "--output", "take.mp4", "--lens", "18")
-    assert job.lens == contract.Intrinsics(fx=32, fy=32, cx=32, cy=24)
-    assert job.target == still(8)
-
-
-def test_source_trajectory(folder, clip, trajectory):
-    job = job_of(
-        "--footage", clip, "--trajectory", trajectory, "--source", published(folder, 8), "--output", "take.mp4"
-    )
-    assert job.source.poses[7][2][3] == pytest.approx(0.07)
-    assert job.target.poses[7] == STILL
-
-
-def test_rate_resamples_the_clip(clip, trajectory):
-    def frames(rate):
-        job = job_of("--footage", clip, "--trajectory", trajectory, "--output", "take.mp4", "--rate", rate)
-        assert job.output.rate == Fraction(rate)
-        return job.footage.frames
-
-    assert frames("12") == (0, 2, 4, 6)
-    assert frames("48") == tuple(index // 2 for index in range(16))
-    assert frames("24000/1001") == (0, 1, 2, 3, 4, 5, 6)
-
-
-def test_size_and_format_and_mask(clip, trajectory):
-    base = ["--footage", clip, "--trajectory", trajectory]
-    job = job_of(*base, "--output", "x.mov", "--size", "128x96", "--mask")
-    assert (job.output.width, job.output.height, job.output.format, job.output.mask) == (128, 96, "prores4444", True)
-    assert job_of(*base, "--output", "pictures").output.format == "png"
-    assert job_of(*base, "--output", "pictures", "--format", "exr").output.format == "exr"
-
-
-def test_folder_of_pictures(folder, trajectory):
-    pictures = folder / "pictures"
-    pictures.mkdir()
-    for number in (10, 9, 8):
-        with av.open(str(pictures / f"{number}.png"), "w", format="image2", options={"update": "1"}) as container:
-            stream = container.add_stream("png", rate=1)
-            stream.width, stream.height, stream.pix_fmt = 64, 48, "rgb24"
-            container.mux(stream.encode(av.VideoFrame(64, 48, "rgb24")))
-    (pictures / "notes.txt").write_text("not a picture")
-    base = ["--footage", pictures, "--trajectory", trajectory, "--output", "take.mp4"]
-    job = job_of(*base, "--rate", "25")
-    assert [os.path.basename(each) for each in job.footage.files] == ["8.png", "9.png", "10.png"]
-    assert (job.footage.kind, job.footage.frames, job.output.rate) == ("images", (0, 1, 2), 25)
-    with pytest.raises(ContractError, match="--rate: found nothing"):
-        job_of(*base)
-
-
-def test_depth_files(folder, clip, trajectory):
-    maps = folder / "depth"
-    maps.mkdir()
-    for index in range(8):
-        np.save(maps / f"{index}.npy", np.full((48, 64), 3, np.float32))
-    base = ["--footage", clip, "--trajectory", trajectory, "--output", "take.mp4"]
-    depth = job_of(*base, "--depth", maps, "--depth-scale", "2").settings.depth
-    assert (depth.kind, depth.scale, len(depth.files)) == ("file", 2.0, 8)
-    assert depth.files[7] == str(maps / "7.npy")
-    with pytest.raises(ContractError, match="--depth: found no file"):
-        job_of(*base, "--depth", folder / "nowhere")
-
-
 # What is refused: exit code 2 and one line
 
 
@@ -250,10 +124,16 @@ def test_depth_files(folder, clip, trajectory):
         (["text.json"], "job: found text that is not JSON"),
         (["empty.json"], "footage: found nothing, expected the clip to re-shoot"),
         (["empty.json", "--footage", "clip.mp4"], "--footage: found beside a job file, expected one or the other"),
-        (["--footage", "gone.mp4", "--trajectory", "still.json", "--output", "o.mp4"], "--footage: found "),
-        (["--footage", "text.json", "--trajectory", "still.json", "--output", "o.mp4"], "--footage: found "),
+        (
+            ["--footage", "gone.mp4", "--trajectory", "still.json", "--output", "o.mp4"],
+            "--footage: found no file at 'gone.mp4', expected a movie, a picture or a folder of pictures",
+        ),
+        (["--footage", "text.json", "--trajectory", "still.json", "--output", "o.mp4"], "--footage: '"),
         (["--footage", "clip.mp4", "--trajectory", "gone.json", "--output", "o.mp4"], "trajectory: found "),
-        (["--footage", "clip.mp4", "--trajectory", "empty.json", "--output", "o.mp4"], "trajectory: found no frames"),
+        (
+            ["--footage", "clip.mp4", "--trajectory", "empty.json", "--output", "o.mp4"],
+            "trajectory: found no frames, expected a trajectory: ReCam's own",
+        ),
         (["--footage", "clip.mp4", "--trajectory", "still.json", "--output", "o.avi"], "--output: found o.avi"),
         (
             ["--footage", "clip.mp4", "--trajectory", "still.json", "--output", "no/o.mp4"],
@@ -310,6 +190,20 @@ def test_bad_input(folder, clip, trajectory, monkeypatch, capsys, arguments, lin
     assert sorted(os.listdir(folder)) == before
 
 
+def test_python_without_what_the_backend_runs_on_is_told_where_it_is(folder, clip, trajectory):
+    """As any other Python of the machine: -I -S leaves it no more than the standard library."""
+    path = str(engines_for_tests.ROOT)
+    code = f"import sys; sys.path.insert(0, {path!r}); from backend.shell import main; sys.exit(main())"
+    arguments = ["render", "--footage", clip, "--trajectory", trajectory, "--output", folder / "o.mp4"]
+    bare = [sys.executable, "-I", "-S", "-c", code, *map(str, arguments)]
+    done = subprocess.run(bare, capture_output=True, timeout=20, check=False)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.decode() == (
+        f"recam: this Python ({sys.executable}) lacks numpy, cv2, av, numba, OpenEXR: "
+        "run the backend with .venvs/backend's Python (`make setup` makes it)\n"
+    )
+
+
 def clip_options():
     """Every option of the parser's group for what a job file says, with a value for it."""
     group = argparse._SubParsersAction  # what holds the commands' parsers
@@ -337,6 +231,8 @@ def test_options_have_the_defaults_that_the_help_tells(clip, trajectory, capsys)
     shown = " ".join(capsys.readouterr().out.split())
     assert "subject (default: 4.0)" in shown
     assert "its width (default: 36)" in shown
+    assert "for 16-bit PNG, metres at white (default: 1)" in shown
+    assert "(default: the footage's; needed for pictures, which have none)" in shown
 
 
 @pytest.mark.parametrize("option", ["--footage", "--depth"])

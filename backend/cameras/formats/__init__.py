@@ -8,6 +8,12 @@ from typing import Any
 
 from ...messages import ContractError
 
+EITHER = (
+    'a trajectory: ReCam\'s own ({"recam_trajectory": 1, ...}) or a camera_extrinsics.json '
+    '({"frame0": {"cam01": "[...] [...] [...] [...]", ...}, ...})'
+)
+"""What is expected of a file that may hold either."""
+
 _LARGEST = 256 * 1024 * 1024
 """Bytes; an hour at 60 frames a second is some 100 MB. More is not a trajectory."""
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from ...messages import ContractError
 from ..poses import Array, relative
-from . import load_object
+from . import EITHER, load_object
 
 _EXPECTED = 'a camera_extrinsics.json: {"frame0": {"cam01": "[...] [...] [...] [...]", ...}, ...}'
 _NUMBERS = re.compile(r"\s*" + r"\s*".join([r"\[([^\[\]]*)\]"] * 4) + r"\s*")
@@ -45,12 +45,12 @@ def cameras(path: str | os.PathLike[str]) -> list[str]:
 def _frames(data: dict[str, Any]) -> list[dict[str, Any]]:
     for key, value in data.items():
         if not _FRAME.fullmatch(key) or not isinstance(value, dict):
-            raise ContractError("trajectory", f"an entry {key!r}", _EXPECTED)
+            raise ContractError("trajectory", f"an entry {key!r}", EITHER)
     for index in range(len(data)):
         if f"frame{index}" not in data:
             raise ContractError(f"frame{index}", "nothing", f"every frame of the {len(data)} from frame0 on")
     if not data:
-        raise ContractError("trajectory", "no frames", _EXPECTED)
+        raise ContractError("trajectory", "no frames", EITHER)
     return [data[f"frame{index}"] for index in range(len(data))]
 
 

@@ -11,7 +11,7 @@ import os
 
 from ...contract import Trajectory
 from ...messages import ContractError
-from . import load_object
+from . import EITHER, load_object
 
 KEY = "recam_trajectory"
 VERSION = 1
@@ -36,4 +36,4 @@ def write(path: str | os.PathLike[str], trajectory: Trajectory) -> None:
 
 def is_ours(path: str | os.PathLike[str]) -> bool:
     """Whether a file says that it is ReCam's trajectory, whole or not. Raises ContractError where it is no JSON."""
-    return KEY in load_object(path, "a trajectory as JSON")
+    return KEY in load_object(path, EITHER)
