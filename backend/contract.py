@@ -34,6 +34,8 @@ __all__ = [
     "ENGINES",
     "FOOTAGE_KINDS",
     "FORMATS",
+    "LARGEST_SEED",
+    "LARGEST_SIDE",
     "RATES",
     "VERSION",
     "ContractError",
@@ -75,7 +77,10 @@ Pose = tuple[Row, Row, Row, Row]
 
 # A pose sampled in float32 and scaled by a parent is off by a few 1e-7; a sheared or mirrored one by far more.
 _RIGID_TOLERANCE = 1e-4
-_LARGEST_SIDE = 16384
+LARGEST_SIDE = 16384
+"""Pixels along one side of a frame."""
+
+LARGEST_SEED = 2**63 - 1
 _LAST_FRAME = 2**31 - 1
 
 
@@ -97,8 +102,8 @@ class Intrinsics(Message):
 class Trajectory(Message):
     """A camera, frame by frame."""
 
-    width: int = spec("width of the frame that the intrinsics are in", minimum=1, maximum=_LARGEST_SIDE)
-    height: int = spec("height of that frame", minimum=1, maximum=_LARGEST_SIDE)
+    width: int = spec("width of the frame that the intrinsics are in", minimum=1, maximum=LARGEST_SIDE)
+    height: int = spec("height of that frame", minimum=1, maximum=LARGEST_SIDE)
     poses: tuple[Pose, ...] = spec("camera-to-world, one per timeline frame")
     intrinsics: tuple[Intrinsics, ...] = spec("one per timeline frame")
 
@@ -122,8 +127,8 @@ class Footage(Message):
     kind: str = spec("one movie file, or a list of pictures", choices=FOOTAGE_KINDS)
     files: tuple[str, ...] = spec("absolute paths: the movie, or the pictures in order")
     frames: tuple[int, ...] = spec("for each timeline frame, the index of the footage frame shown, from 0")
-    width: int = spec("width as displayed, pixels", minimum=1, maximum=_LARGEST_SIDE)
-    height: int = spec("height as displayed, pixels", minimum=1, maximum=_LARGEST_SIDE)
+    width: int = spec("width as displayed, pixels", minimum=1, maximum=LARGEST_SIDE)
+    height: int = spec("height as displayed, pixels", minimum=1, maximum=LARGEST_SIDE)
     identity: str = spec("what the footage is, where the files are only a copy made for this job", default="")
 
     def __post_init__(self) -> None:
@@ -201,7 +206,7 @@ class EngineSettings(Message):
     """What makes the frames, and how."""
 
     engine: str = spec("the engine's name", "reproject", choices=ENGINES)
-    seed: int = spec("for engines that draw random numbers", 0, minimum=0, maximum=2**63 - 1)
+    seed: int = spec("for engines that draw random numbers", 0, minimum=0, maximum=LARGEST_SEED)
     depth: Depth = spec("where the footage's depth comes from", Depth())
 
 
@@ -210,8 +215,8 @@ class Output(Message):
     """What the take is to be."""
 
     path: str = spec("absolute path of the file, or of the folder for numbered pictures; must not exist yet")
-    width: int = spec("pixels", minimum=1, maximum=_LARGEST_SIDE)
-    height: int = spec("pixels", minimum=1, maximum=_LARGEST_SIDE)
+    width: int = spec("pixels", minimum=1, maximum=LARGEST_SIDE)
+    height: int = spec("pixels", minimum=1, maximum=LARGEST_SIDE)
     rate: Fraction = spec("frames per second, exact; 1/1000 to 1000", minimum=RATES[0], maximum=RATES[1])
     format: str = spec("how it is stored", "h264", choices=tuple(FORMATS))
     mask: bool = spec("also store which pixels were invented", False)

@@ -19,7 +19,6 @@ from .errors import ReCamError
 
 DEPTH_CHOICES = ("auto", *contract.DEPTHS)
 
-_LARGEST_SIDE = 16384  # as in the contract
 _LAST_FRAME = 1_048_574  # MAXFRAME of Blender's DNA_scene_types.h
 
 
@@ -75,10 +74,12 @@ class Request:
             raise ReCamError(f"There is no depth at {self.depth_path!r}.")
         if self.depth_scale <= 0:
             raise ReCamError(f"The depth's scale is {self.depth_scale:g}; it must be more than 0.")
-        if not 0 <= self.seed < 2**63:
-            raise ReCamError(f"The seed is {self.seed}; it must be 0 or more, and less than 2 to the power of 63.")
-        if max(self.width, self.height) > _LARGEST_SIDE:
-            raise ReCamError(f"The take's size is {self.width} x {self.height}; no side can be over {_LARGEST_SIDE}.")
+        if not 0 <= self.seed <= contract.LARGEST_SEED:
+            raise ReCamError(f"The seed is {self.seed}; it must be from 0 to {contract.LARGEST_SEED}.")
+        if max(self.width, self.height) > contract.LARGEST_SIDE:
+            raise ReCamError(
+                f"The take's size is {self.width} x {self.height}; no side can be over {contract.LARGEST_SIDE}."
+            )
         for each in dataclasses.fields(self):
             value = getattr(self, each.name)
             if isinstance(value, float) and not math.isfinite(value):

@@ -6,22 +6,8 @@ import time
 
 import engines_for_tests
 import pytest
-from fake_workers import JOB, ROOT, client, gone, starting, wait
+from fake_workers import JOB, ROOT, client, gone, wait
 from jobs import make_job
-
-
-@pytest.fixture
-def folder(tmp_path):
-    path = tmp_path / 'it\'s a "shot" é 日本'
-    path.mkdir()
-    return path
-
-
-@pytest.fixture
-def start(folder):
-    with starting(folder) as begin:
-        yield begin
-
 
 # A worker that behaves
 

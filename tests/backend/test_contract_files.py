@@ -19,13 +19,6 @@ def on_disk(folder, **changes):
     return Job.from_json(changed(changed(data, "footage.files.0", str(clip)), "output.path", str(take)) | changes)
 
 
-@pytest.fixture
-def folder(tmp_path):
-    path = tmp_path / 'it\'s a "shot" é 日本'
-    path.mkdir()
-    return path
-
-
 def test_files_that_are_there_are_fine(folder):
     on_disk(folder).check_files()
 

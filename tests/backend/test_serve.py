@@ -85,13 +85,6 @@ def start():
                 pipe.close()
 
 
-@pytest.fixture
-def folder(tmp_path):
-    path = tmp_path / 'it\'s a "shot" é 日本'
-    path.mkdir()
-    return path
-
-
 def left(folder):
     return sorted(each.name for each in folder.iterdir())
 

@@ -17,12 +17,11 @@ import engines_for_tests
 import jsonschema
 import numpy as np
 import pytest
-from clips import make_clip, number_in
-from jobs import make_job, still
+from clips import number_in
+from jobs import make_job
 from typed_jobs import job_of, options
 
 from backend import contract, shell
-from backend.cameras.formats import recam
 from backend.contract import Progress
 from backend.progressbar import ProgressBar
 
@@ -47,24 +46,6 @@ def run(*arguments, engine="Copy", **options):
 
 def last_line(done):
     return done.stderr.decode().strip().splitlines()[-1]
-
-
-@pytest.fixture
-def folder(tmp_path):
-    path = tmp_path / 'it\'s a "shot" é 日本'
-    path.mkdir()
-    return path
-
-
-@pytest.fixture
-def clip(folder):
-    return make_clip(folder / "clip.mp4", 8)
-
-
-@pytest.fixture
-def trajectory(folder):
-    recam.write(folder / "still.json", still(8))
-    return folder / "still.json"
 
 
 # A take from a shell

@@ -7,31 +7,11 @@ import av
 import cv2
 import numpy as np
 import pytest
-from clips import make_clip
 from jobs import STILL, still
 from typed_jobs import job_of, published
 
 from backend import contract, shell
-from backend.cameras.formats import recam
 from backend.contract import ContractError
-
-
-@pytest.fixture
-def folder(tmp_path):
-    path = tmp_path / 'it\'s a "shot" é 日本'
-    path.mkdir()
-    return path
-
-
-@pytest.fixture
-def clip(folder):
-    return make_clip(folder / "clip.mp4", 8)
-
-
-@pytest.fixture
-def trajectory(folder):
-    recam.write(folder / "still.json", still(8))
-    return folder / "still.json"
 
 
 def depth_maps(folder, count):

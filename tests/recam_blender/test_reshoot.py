@@ -12,7 +12,7 @@ import bpy
 import numpy as np
 import pytest
 import shots
-from timeline import strips
+from timeline import render, strips, write_movie
 
 
 @pytest.fixture
@@ -62,6 +62,25 @@ def test_a_camera_that_does_not_move_gives_the_footage_back(edit, asked, run, fo
     made = shots.frames_of(backend_python, take.path)
     for index, picture in enumerate(shots.pictures()):
         assert shots.psnr(made[index], picture) >= 40
+
+
+@pytest.mark.parametrize(("matrix", "tagged"), [("bt601", True), ("bt709", True), ("bt601", False)])
+def test_blender_shows_take_and_footage_in_the_same_colours(asked, run, folder, backend_python, matrix, tagged):
+    """Footage tagged 601, tagged 709 and untagged: the take is tagged 709, and Blender is the judge of both."""
+    options = {"codec": "libx264", "pix_fmt": "yuv444p", "matrix": matrix, "tagged": tagged, "options": {"qp": "0"}}
+    write_movie(backend_python, folder / "clip.mkv", shots.pictures(), **options)
+    edit = shots.new_edit(backend_python, folder)
+    shots.add_camera(edit, "Still")
+    frames = (shots.START, shots.START + 7)
+    footage = [render(edit, frame) for frame in frames]
+    (take,) = run(asked(camera="Still", folder=str(folder))).takes
+    strips(edit)["clip"].mute = True
+    assert not strips(edit)[take.strip].mute
+    for frame, before in zip(frames, footage, strict=True):
+        after = render(edit, frame)
+        assert shots.psnr(before, after) >= 40
+        # What a wrong matrix does is a shift of whole areas, which an average of squares may hide.
+        assert np.abs(before.astype(float).mean((0, 1)) - after.astype(float).mean((0, 1))).max() < 1
 
 
 def test_a_second_take_gets_the_next_number_and_a_channel_of_its_own(edit, asked, run, folder):
