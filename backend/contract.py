@@ -26,24 +26,31 @@ from fractions import Fraction
 from typing import Any
 
 from . import messages
+from .generation import CACHES, FITS, PLANS, QUALITIES, Generation, Models
 from .messages import ContractError, Message, spec
 
 __all__ = [
+    "CACHES",
     "DEFAULT_SUBJECT_DISTANCE",
     "DEPTHS",
     "ENGINES",
+    "FITS",
     "FOOTAGE_KINDS",
     "FORMATS",
     "LARGEST_SEED",
     "LARGEST_SIDE",
+    "PLANS",
+    "QUALITIES",
     "RATES",
     "VERSION",
     "ContractError",
     "Depth",
     "EngineSettings",
     "Footage",
+    "Generation",
     "Intrinsics",
     "Job",
+    "Models",
     "Origin",
     "Output",
     "Pose",
@@ -58,7 +65,7 @@ __all__ = [
 
 VERSION = 1
 
-ENGINES = ("reproject",)
+ENGINES = ("reproject", "recammaster")
 DEPTHS = ("plane", "scene", "file")
 FOOTAGE_KINDS = ("movie", "images")
 # How a take is stored, and what its file name ends in; the two without an ending are folders of numbered pictures.
@@ -208,6 +215,7 @@ class EngineSettings(Message):
     engine: str = spec("the engine's name", "reproject", choices=ENGINES)
     seed: int = spec("for engines that draw random numbers", 0, minimum=0, maximum=LARGEST_SEED)
     depth: Depth = spec("where the footage's depth comes from", Depth())
+    generation: Generation = spec("for engines that generate", Generation())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -297,6 +305,8 @@ class Job(Message):
                 before_each()
                 if not os.path.isfile(path):
                     raise ContractError(f"{place}[{index}]", f"no file at {path!r}", "a file that can be read")
+        if self.settings.engine == "recammaster":
+            self.settings.generation.check_files(before_each)
         before_each()
         if os.path.lexists(self.output.path):
             raise ContractError("output.path", f"{self.output.path!r}, which exists", "a name that is still free")
@@ -313,7 +323,9 @@ class Job(Message):
                 del part["files"]
             else:
                 part["files"] = [_stamp(path) for path in part["files"]]
-        del data["output"]["path"], data["origin"]
+        del data["output"]["path"], data["origin"], data["settings"]["generation"]
+        if self.settings.engine == "recammaster":
+            data["settings"]["generation"] = self.settings.generation.identity(_stamp)
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
@@ -325,6 +337,7 @@ class Progress(Message):
     step: int = spec("steps done in this phase", minimum=0)
     total: int = spec("steps of this phase", minimum=0)
     seconds_left: float | None = spec("until the whole job is done, where that can be told", None, minimum=0)
+    preview: str = spec("a picture of the take so far; it is there until the job ends, and changes", "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -342,6 +355,7 @@ class Result(Message):
     invented_mean: float = spec("share of the pixels that no footage showed, over the whole take", 0.0, minimum=0)
     invented_most: float = spec("the same in the frame that has the most of them", 0.0, minimum=0)
     seconds: float = spec("how long the work took", 0.0, minimum=0)
+    notes: tuple[str, ...] = spec("what was decided on the user's behalf, in whole sentences", ())
     warnings: tuple[str, ...] = spec("what the user should know, in whole sentences", ())
     backend: str = spec("version of the backend", "")
 

@@ -6,7 +6,7 @@ it stands, and yields. :func:`create` makes the one that a job names; what an en
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -18,12 +18,45 @@ from .contract import EngineSettings, Trajectory
 Image = npt.NDArray[Any]
 """(h, w, 3) RGB or (h, w, 4) RGBA, uint8 or uint16, alpha straight (not multiplied in)."""
 
-Report = Callable[[str, int, int], None]
-"""``report(phase, step, total)``, called at least once a frame. May raise :class:`Cancelled`."""
+
+class Report(Protocol):
+    """How an engine tells where it stands: at least once a frame, and once a step where a frame takes many."""
+
+    def __call__(
+        self,
+        phase: str,
+        step: int,
+        total: int,
+        /,
+        *,
+        seconds_left: float | None = None,
+        preview: Image | None = None,
+    ) -> None:
+        """Steps done of a phase's total, and what else is known. May raise :class:`Cancelled`.
+
+        Args:
+            phase: what is being done, in words.
+            step: steps done.
+            total: steps of this phase.
+            seconds_left: until the last frame; None to let it be told from the pace of the frames.
+            preview: the take so far, as one picture: RGB, uint8, of any size.
+        """
 
 
 class Cancelled(Exception):
-    """Raised out of :data:`Report` by whoever no longer wants the frames."""
+    """Raised out of :class:`Report` by whoever no longer wants the frames."""
+
+
+class EngineError(Exception):
+    """Why an engine cannot make a take, in one sentence with what to do about it.
+
+    Attributes:
+        kind: ``models`` (weights that are missing, or are not what they should be), ``memory`` or ``engine``.
+    """
+
+    def __init__(self, message: str, kind: str = "engine") -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class FrameSource(Protocol):
@@ -94,6 +127,8 @@ class Engine(Protocol):
     name: str
     depth_used: str
     """In words, once :meth:`frames` has begun."""
+    notes: list[str]
+    """Whole sentences on what was decided, complete once :meth:`frames` has ended."""
     warnings: list[str]
     """Whole sentences, complete once :meth:`frames` has ended."""
 
@@ -107,4 +142,8 @@ def create(settings: EngineSettings) -> Engine:
         from .reproject import Reproject
 
         return Reproject(settings)
+    if settings.engine == "recammaster":
+        from .recammaster.engine import ReCamMaster
+
+        return ReCamMaster(settings)
     raise ValueError(f"no engine is called {settings.engine!r}")

@@ -11,14 +11,16 @@ import contextlib
 import errno
 import json
 import os
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Self
 
-from . import __version__, engines, pipeline
+from . import __version__, engines, packages, pipeline
 from .cameras.trajectory import source_of
 from .contract import FORMATS, ContractError, Job, Output, Progress, Result, take_record
-from .engines import Cancelled
+from .engines import Cancelled, EngineError, Image
 from .media.errors import FootageError, WriteError
 from .media.reader import open_footage
 from .media.writer import keeps_alpha
@@ -32,7 +34,8 @@ class RenderError(Exception):
     """A job that could not be finished, in one sentence.
 
     Attributes:
-        kind: ``footage``, ``output``, ``memory``, ``stuck`` (a thread is lost: end the process) or ``engine``.
+        kind: ``footage``, ``output``, ``memory``, ``stuck`` (a thread is lost: end the process), ``environment``,
+            ``models`` or ``engine``.
     """
 
     def __init__(self, message: str, kind: str) -> None:
@@ -72,6 +75,7 @@ def render(job: Job, report: Callable[[Progress], None], cancelled: Callable[[],
             invented_mean=take.invented_mean,
             invented_most=take.invented_most,
             seconds=round(time.monotonic() - started, 3),
+            notes=tuple(engine.notes),
             warnings=(*engine.warnings, *_losses(job.output, take)),
             backend=__version__,
         )
@@ -85,13 +89,26 @@ def render(job: Job, report: Callable[[Progress], None], cancelled: Callable[[],
 def _make_take(
     job: Job, stack: contextlib.ExitStack, report: Callable[[Progress], None], gate: pipeline.Gate
 ) -> tuple[engines.Engine, pipeline.Taken]:
+    lacking = packages.lacking(job.settings.engine)
+    if lacking:
+        names = ", ".join(lacking)
+        raise RenderError(
+            f"The backend's Python ({sys.executable}) lacks {names} for {job.settings.engine}.", "environment"
+        )
     footage, depth = _open(job, stack, gate)
     engine = engines.create(job.settings)
     pace = _Pace(len(job))
+    previews = stack.enter_context(_Previews())
 
-    def step(phase: str, done: int, total: int) -> None:
+    def step(
+        phase: str, done: int, total: int, /, *, seconds_left: float | None = None, preview: Image | None = None
+    ) -> None:
         gate.check()
-        report(Progress(phase=phase, step=done, total=total, seconds_left=pace.seconds_left()))
+        if preview is not None:
+            previews.keep(preview)
+        if seconds_left is None:
+            seconds_left = pace.seconds_left()
+        report(Progress(phase=phase, step=done, total=total, seconds_left=seconds_left, preview=previews.path))
 
     shot = engines.Shot(
         footage=footage,
@@ -129,6 +146,37 @@ def _open(job: Job, stack: contextlib.ExitStack, gate: pipeline.Gate) -> tuple[p
         lambda: contextlib.nullcontext(open_depth(depth, width, height)), name="depth", gate=gate, **size
     )
     return footage, stack.enter_context(maps)
+
+
+class _Previews:
+    """The latest preview as a picture in a folder of its own, which goes when the job ends."""
+
+    def __init__(self) -> None:
+        self.path = ""
+        self._stack = contextlib.ExitStack()
+        self._folder = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._stack.close()
+
+    def keep(self, image: Image) -> None:
+        """Replace what is shown, at once: who reads the file sees the one before or this one, never half of it."""
+        import cv2
+
+        if not self._folder:
+            self._folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="recam-"))
+        done, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 1])
+        if not done:
+            return
+        part = os.path.join(self._folder, "preview.part")
+        with open(part, "wb") as file:
+            file.write(data.tobytes())
+        self.path = os.path.join(self._folder, "preview.png")
+        with contextlib.suppress(PermissionError):  # on Windows, while somebody reads: the next one will do
+            os.replace(part, self.path)
 
 
 class _Pace:
@@ -265,6 +313,8 @@ def _in_one_sentence() -> Iterator[None]:
         yield
     except (Cancelled, ContractError, RenderError):
         raise
+    except EngineError as error:
+        raise RenderError(str(error), error.kind) from error
     except FootageError as error:
         raise RenderError(str(error), "footage") from error
     except WriteError as error:

@@ -25,8 +25,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
-from . import __version__
-from .contract import ENGINES, ContractError, Job, Progress
+from . import __version__, packages
+from .contract import ContractError, Job, Progress
 from .progress import Telling
 
 PROTOCOL = 1
@@ -173,7 +173,7 @@ class Server:
             "version": __version__,
             "python": platform.python_version(),
             "pid": os.getpid(),
-            "engines": list(ENGINES),
+            "engines": packages.engines(),
         }
 
     def _check(self, request_id: Id, data: object) -> None:

@@ -7,7 +7,6 @@ on stdout stands what was asked for and nothing else.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import signal
 import sys
@@ -15,15 +14,12 @@ import threading
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from . import __version__, contract
+from . import __version__, contract, packages
 from .contract import ContractError, Job
 
 FAILED = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
-
-_REQUIRED = ("numpy", "cv2", "av", "numba", "OpenEXR")
-"""What backend/requirements/backend.txt installs, as it is imported."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -64,7 +60,7 @@ def _schema(_options: argparse.Namespace) -> int:
 
 
 def _render(options: argparse.Namespace) -> int:
-    lacking = [name for name in _REQUIRED if importlib.util.find_spec(name) is None]
+    lacking = packages.lacking(options.engine or "reproject")
     if lacking:
         remedy = "run the backend with .venvs/backend's Python (`make setup` makes it)"
         return _say(f"this Python ({sys.executable}) lacks {', '.join(lacking)}: {remedy}", BAD_INPUT)
@@ -101,8 +97,8 @@ def _make(job: Job, *, debug: bool) -> int:
         return _say(str(error), FAILED)
     finally:
         bar.clear()
-    for warning in result.warnings:
-        _note(warning)
+    for sentence in (*result.notes, *result.warnings):
+        _note(sentence)
     if result.depth:
         _note(f"depth: {result.depth}")
     sys.stdout.write(result.path + "\n")

@@ -34,6 +34,7 @@ class Reproject:
 
     def __init__(self, settings: EngineSettings, *, force_warp: bool = False, threads: int | None = None) -> None:
         self.depth_used = ""
+        self.notes: list[str] = []
         self.warnings: list[str] = []
         self._settings = settings
         self._force_warp = force_warp

@@ -22,6 +22,7 @@ class Copy:
     pause = 0.0
 
     def __init__(self, settings):
+        self.notes = []
         self.warnings = []
 
     def frames(self, shot, report):

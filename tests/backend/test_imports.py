@@ -15,7 +15,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-FLOOR = ("recam.backend.contract", "recam.backend.messages", "recam.backend.cameras", "recam.backend.environment")
+FLOOR = (
+    "recam.backend.contract",
+    "recam.backend.generation",
+    "recam.backend.messages",
+    "recam.backend.cameras",
+    "recam.backend.environment",
+)
 """What the add-on may know of the backend."""
 
 

@@ -1,0 +1,23 @@
+"""What each engine imports, and whether this Python has it. Standard library only."""
+
+from __future__ import annotations
+
+import importlib.util
+
+from .contract import ENGINES
+
+_ALWAYS = ("numpy", "cv2", "av", "numba", "OpenEXR")
+_NEEDED = {
+    "reproject": _ALWAYS,
+    "recammaster": (*_ALWAYS, "torch", "diffusers", "transformers", "accelerate", "safetensors", "peft", "ftfy"),
+}
+
+
+def lacking(engine: str) -> list[str]:
+    """The modules that an engine needs and this Python has not, as they are imported."""
+    return [name for name in _NEEDED[engine] if importlib.util.find_spec(name) is None]
+
+
+def engines() -> list[str]:
+    """The engines that can run here, as far as packages go."""
+    return [name for name in ENGINES if not lacking(name)]
