@@ -92,6 +92,8 @@ class Shot:
         subject_distance: metres from the camera to what it looks at.
         settings: of the engine.
         width, height: of the take, pixels.
+        source_known: whether the job said how the source camera moved; else it is taken to stand still.
+        mask: whether the take's mask is stored as well.
     """
 
     footage: FrameSource
@@ -102,6 +104,8 @@ class Shot:
     settings: EngineSettings
     width: int
     height: int
+    source_known: bool = True
+    mask: bool = False
 
     @property
     def length(self) -> int:

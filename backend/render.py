@@ -119,6 +119,8 @@ def _make_take(
         settings=job.settings,
         width=job.output.width,
         height=job.output.height,
+        source_known=job.source is not None,
+        mask=job.output.mask,
     )
     step("preparing", 0, 1)
     encoder = stack.enter_context(pipeline.Encoder(job.output, gate, whole_chroma=footage.whole_chroma))
