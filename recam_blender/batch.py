@@ -1,7 +1,8 @@
 """Make the takes of a table of shots, one after another, with one worker.
 
-The table is a CSV file in UTF-8 with a header. Columns: blend, strip (both required), scene, camera, engine, settings,
-out, seed; paths are relative to the table. "settings" holds further settings as name=value, separated by semicolons.
+The table is a CSV file in UTF-8 with a header. Columns: blend, strip (both required), scene, camera, engine, quality,
+prompt, seed, settings, out; paths are relative to the table. "settings" holds further settings as name=value, separated
+by semicolons.
 A shot that already has a take of the same job is skipped, so a batch that was interrupted is simply started again.
 For each shot one line of JSON goes to standard output. The exit code is 0 if all are done, 1 if some failed.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import sys
 import time
 import traceback
@@ -23,9 +25,11 @@ from . import request, reshoot
 from .blendfile import open_blend, scene_of
 from .errors import DONE, FAILED, ReCamError
 
+_LINE_BREAK = re.compile("\r\n|\r|\n")  # those that csv counts
+
 _SETTINGS = ", ".join(request.SETTINGS)
 
-COLUMNS = ("blend", "scene", "strip", "camera", "engine", "settings", "out", "seed")
+COLUMNS = ("blend", *request.COLUMNS, "settings", "out")
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ def read_table(path: str) -> list[ShotLine]:
         with open(path, encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, strict=True)
             _check_header(path, reader.fieldnames)
-            shots = [_read_line(path, reader.line_num, row) for row in reader if any(row.values())]
+            shots = [_read_line(path, _first_line(reader.line_num, row), row) for row in reader if any(row.values())]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ReCamError(f"The table {path!r} cannot be read ({error}).") from error
     if not shots:
@@ -73,6 +77,7 @@ def run(shots: list[ShotLine], *, python: str = "", again: bool = False, report:
             skipped = all(take.skipped for take in outcome.takes)
             told["status"] = "skipped" if skipped else "done"
             told["takes"] = [take.path for take in outcome.takes]
+            told["warnings"] = list(outcome.warnings)
             told["notes"] = list(outcome.notes)
         except Exception as error:
             # One shot's end, whatever it is, is not the others'. What nobody foresaw is told in full besides.
@@ -110,11 +115,16 @@ def _check_header(path: str, header: Any) -> None:
         raise ReCamError(f"The table {path!r} has {problem} {', '.join(found)}; columns are {', '.join(COLUMNS)}.")
 
 
+def _first_line(last: int, row: dict[Any, Any]) -> int:
+    """Where a row begins: a prompt in quotes may go over several lines."""
+    return last - sum(len(_LINE_BREAK.findall(str(text))) for text in row.values())
+
+
 def _read_line(path: str, line: int, row: dict[Any, Any]) -> ShotLine:
     if None in row or None in row.values():
         raise ReCamError(f"Line {line} of {path!r} has more or fewer entries than the header.")
     folder = os.path.dirname(os.path.abspath(path))
-    texts = {name: row.get(name, "") for name in ("scene", "strip", "camera", "engine", "seed") if row.get(name)}
+    texts = {name: row.get(name, "") for name in request.COLUMNS if row.get(name)}
     if row.get("out"):
         texts["folder"] = os.path.join(folder, row["out"])
     for setting in filter(None, (each.strip() for each in row.get("settings", "").split(";"))):
@@ -127,8 +137,9 @@ def _read_line(path: str, line: int, row: dict[Any, Any]) -> ShotLine:
         if name in texts:
             raise ReCamError(f"Line {line} of {path!r}: setting {name!r} is there twice.")
         texts[name] = value.strip()
-    if "depth_path" in texts:
-        texts["depth_path"] = os.path.join(folder, texts["depth_path"])
+    for name in request.PATHS:
+        if texts.get(name):
+            texts[name] = os.path.join(folder, texts[name])
     blend = os.path.join(folder, row["blend"])
     if not row["blend"] or not os.path.isfile(blend):
         raise ReCamError(f"Line {line} of {path!r}: there is no file at {blend!r}.")

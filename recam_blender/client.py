@@ -132,6 +132,7 @@ class Worker:
         self._greeting: dict[str, Any] | None = None
         self._over = ""  # why the worker is of no use any more
         self._closing = False
+        self._preview = ""  # the picture of the latest job's take so far
         self._rubbish = 0
         self._silent = 0.0
         self._polled = time.monotonic()
@@ -324,6 +325,7 @@ class Worker:
                         self._note_rubbish(line)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(1.0)
+        _remove_preview(self._preview)
         self._give_up(how_it_ended(self._process.returncode), "died")
 
     def _understand(self, line: bytes) -> bool:
@@ -352,6 +354,7 @@ class Worker:
     def _take_progress(self, params: object) -> bool:
         if not isinstance(params, dict) or not isinstance(params.get("progress"), dict):
             return False
+        self._preview = str(params["progress"].get("preview") or self._preview)
         if params.get("id") == self._running != "":
             self._events = [event for event in self._events if not isinstance(event, Progressed)]
             self._events.append(Progressed(self._running, params["progress"]))
@@ -392,3 +395,15 @@ class Worker:
 def _encode(message_id: str, method: str, params: dict[str, Any]) -> bytes:
     message = {"jsonrpc": "2.0", "id": message_id, "method": method, "params": params}
     return json.dumps(message, allow_nan=False).encode("ascii") + b"\n"
+
+
+def _remove_preview(path: str) -> None:
+    """What a worker that was killed could not clear away: a picture in a folder of its own. Nothing else goes."""
+    folder = os.path.dirname(path)
+    if not os.path.basename(folder).startswith("recam-"):
+        return
+    for name in (os.path.basename(path), os.path.splitext(os.path.basename(path))[0] + ".part"):
+        with contextlib.suppress(OSError):
+            os.remove(os.path.join(folder, name))
+    with contextlib.suppress(OSError):
+        os.rmdir(folder)

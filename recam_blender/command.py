@@ -11,7 +11,7 @@ import bpy
 
 from ..backend import contract
 from ..backend.contract import Progress
-from . import batch, request, reshoot, runtime
+from . import batch, preferences, request, reshoot, runtime, telling
 from .blendfile import open_blend, scene_of
 from .errors import BAD_INPUT, DONE, FAILED, ReCamError
 from .planning import check
@@ -58,8 +58,8 @@ def _render(options: argparse.Namespace) -> int:
         report=_bar,
     )
     _end_bar()
-    for note in outcome.notes:
-        _say(note)
+    for sentence in (*outcome.notes, *outcome.warnings):
+        _say(sentence)
     for take in outcome.takes:
         print(take.path, flush=True)  # noqa: T201
     if options.save_as:
@@ -89,10 +89,12 @@ def _opened(options: argparse.Namespace) -> request.Request:
         open_blend(os.path.abspath(options.blend))
     except ReCamError as error:
         raise BadInputError(str(error)) from error
-    texts = {name: value for name in _REQUEST_OPTIONS if (value := getattr(options, name)) is not None}
+    texts = {
+        name: value for name in (*_REQUEST_OPTIONS, *_NETWORK_OPTIONS) if (value := getattr(options, name)) is not None
+    }
     try:
-        for name in ("folder", "depth_path"):
-            if name in texts:
+        for name in request.PATHS:
+            if texts.get(name):
                 texts[name] = os.path.abspath(texts[name])
         if "scene" not in texts:
             texts["scene"] = scene_of(options.strip)
@@ -129,7 +131,7 @@ _REQUEST_OPTIONS = {
     "camera_frame": "the frame of that scene that meets the strip's first",
     "lens": "the footage's focal length in mm, where there is no source camera",
     "subject_distance": f"metres (default {contract.DEFAULT_SUBJECT_DISTANCE:g})",
-    "engine": "one of " + ", ".join(contract.ENGINES),
+    "engine": f"one of {', '.join(contract.ENGINES)} (default {request.Request.engine})",
     "seed": "a whole number",
     "depth": "one of " + ", ".join(request.DEPTH_CHOICES),
     "depth_path": "file or folder of depth: EXR, 16-bit PNG, npy",
@@ -139,6 +141,23 @@ _REQUEST_OPTIONS = {
     "width": "of the take (default: the footage's)",
     "height": "of the take",
     "folder": "where the take goes (default: recam beside the .blend; export-job: beside the job)",
+}
+_NETWORK_OPTIONS = {
+    "prompt": "what the footage shows",
+    "negative_prompt": "what to keep away from (default: the published words)",
+    "quality": f"one of {', '.join(contract.QUALITIES)} (default {contract.Generation.quality})",
+    "steps": "how many (default: the quality's)",
+    "guidance": "how strongly the prompt pulls (default: the quality's)",
+    "network_frames": f"that the network makes at once, 4k + 1 (default {contract.Generation.frames})",
+    "network_width": f"that it draws, a multiple of 16 (default {contract.Generation.width})",
+    "network_height": f"likewise (default {contract.Generation.height})",
+    "fit": f"one of {', '.join(contract.FITS)}: footage of another shape",
+    "cache": "one of " + ", ".join(contract.CACHES),
+    "device": "auto, cpu, mps, cuda:0 and so on (default: the preferences')",
+    "plan": f"one of {', '.join(contract.PLANS)}: how memory is used",
+    "compile": "yes: compile the network first",
+    "models": f"the folder of model files (default: {preferences.MODELS_VARIABLE}, else the preferences')",
+    **dict.fromkeys(preferences.MODEL_FILES, "a model file that lies elsewhere"),
 }
 
 
@@ -157,9 +176,11 @@ def _parser() -> argparse.ArgumentParser:
 
     for one in (render, export):
         one.add_argument("blend", help="the .blend file")
-        for name, text in _REQUEST_OPTIONS.items():
-            flags = ["--" + name.replace("_", "-")] + (["--out"] if name == "folder" else [])
-            one.add_argument(*flags, dest=name, help=text, required=name == "strip")
+        network = one.add_argument_group("for the engine " + ", ".join(request.GENERATES))
+        for group, options in ((one, _REQUEST_OPTIONS), (network, _NETWORK_OPTIONS)):
+            for name, text in options.items():
+                flags = ["--" + name.replace("_", "-")] + (["--out"] if name == "folder" else [])
+                group.add_argument(*flags, dest=name, help=text, required=name == "strip")
 
     table = commands.add_parser("batch", help="make the takes of a table of shots", description=batch.__doc__)
     table.add_argument("table", help="the CSV file")
@@ -175,10 +196,9 @@ def _bar(progress: Progress) -> None:
     """A line on stderr that overwrites itself; Blender keeps stdout for its own remarks."""
     if not sys.stderr.isatty():
         return
-    share = progress.step / progress.total if progress.total else 0.0
-    left = "" if progress.seconds_left is None else f" {progress.seconds_left:4.0f} s left"
-    filled = "#" * round(30 * share)
-    sys.stderr.write(f"\r{progress.phase:<28.28} [{filled:<30}] {100 * share:3.0f} %{left}\x1b[K")
+    share = telling.share(progress)
+    words = f"{telling.phase(progress):<28.28} [{'#' * round(30 * share):<30}] {100 * share:3.0f} %"
+    sys.stderr.write(f"\r{words} {telling.time_left(progress)}\x1b[K")
     sys.stderr.flush()
 
 

@@ -137,11 +137,12 @@ class RECAM_OT_cancel(bpy.types.Operator):
 
 
 def _finish(operator: bpy.types.Operator, outcome: reshoot.Outcome) -> None:
-    for note in outcome.notes:
-        operator.report({"WARNING"}, note)
     text = "Made " + ", ".join(take.strip or take.path for take in outcome.takes)
-    runtime.message = runtime.Message(" ".join([text + ".", *outcome.notes]), "INFO" if outcome.notes else "CHECKMARK")
-    operator.report({"INFO"}, text)
+    runtime.message = runtime.Message(text + ".", "CHECKMARK", outcome.warnings, outcome.notes)
+    for warning in outcome.warnings:
+        operator.report({"WARNING"}, warning)
+    for note in (*outcome.notes, text):
+        operator.report({"INFO"}, note)
 
 
 def _redraw(context: bpy.types.Context) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import textwrap
+from typing import Any
 
 import bpy
 
-from . import compat, runtime, sequencer
+from . import compat, preferences, runtime, sequencer, telling
 from .operators import RECAM_OT_cancel, RECAM_OT_render
+from .request import USES_DEPTH
 
 # The default font's usual width, for wrapping sentences at the sidebar's edge.
 _POINTS_PER_CHARACTER = 6.5
@@ -39,63 +41,104 @@ class RECAM_PT_main(bpy.types.Panel):
         column.prop(settings, "camera", icon="CAMERA_DATA")
         column.prop(settings, "source_camera", icon="CAMERA_DATA")
         if settings.source_camera is None:
-            row = column.row(heading="Footage Lens")
-            row.prop(settings, "use_lens", text="")
-            part = row.row()
-            part.active = settings.use_lens
-            part.prop(settings, "lens", text="")
-        column.prop(settings, "subject_distance", text="Subject Distance (m)")
+            _optional(column, settings, "use_lens", "lens")
+        uses_depth = settings.engine in USES_DEPTH
+        if uses_depth:
+            column.prop(settings, "subject_distance", text="Subject Distance (m)")
 
         column = layout.column()
         column.prop(settings, "engine")
-        column.prop(settings, "depth")
-        if settings.depth == "file":
-            column.prop(settings, "depth_path")
-            column.prop(settings, "depth_scale")
-
-        header, body = layout.panel("recam_more", default_closed=True)
-        header.label(text="Take and Time")
-        if body is not None:
-            body.prop(settings, "format")
-            body.prop(settings, "mask")
-            body.prop(settings, "camera_scene")
-            row = body.row(heading="Start Frame")
-            row.prop(settings, "use_camera_frame", text="")
-            part = row.row()
-            part.active = settings.use_camera_frame
-            part.prop(settings, "camera_frame", text="")
+        if uses_depth:
+            _depth(column, settings)
+        else:
+            column.prop(settings, "quality")
+            column.prop(settings, "prompt")
+            column.prop(settings, "seed")
+            _network(layout, settings)
+        _take_and_time(layout, settings, stores_mask=uses_depth)
 
         if runtime.running is None:
             row = layout.row()
             row.scale_y = 1.5
             row.operator(RECAM_OT_render.bl_idname, icon="RENDER_ANIMATION")
             if runtime.message is not None:
-                _paragraph(context, layout, runtime.message.text, runtime.message.icon)
+                _message(context, layout, runtime.message)
         else:
             _progress(layout, runtime.running)
 
 
+def _depth(column: bpy.types.UILayout, settings: Any) -> None:
+    column.prop(settings, "depth")
+    if settings.depth == "file":
+        column.prop(settings, "depth_path")
+        column.prop(settings, "depth_scale")
+
+
+def _network(layout: bpy.types.UILayout, settings: Any) -> None:
+    header, body = layout.panel("recam_network", default_closed=True)
+    header.label(text="Network and Memory")
+    if body is None:
+        return
+    column = body.column()
+    for name in ("steps", "guidance", "negative_prompt"):
+        _optional(column, settings, f"use_{name}", name)
+    column = body.column(align=True)
+    column.prop(settings, "network_frames")
+    column.prop(settings, "network_width")
+    column.prop(settings, "network_height", text="Height")
+    column = body.column()
+    column.prop(settings, "fit")
+    column.prop(settings, "cache")
+    column = body.column()
+    own = preferences.own()
+    if own is not None:
+        column.prop(own, "device")
+    column.prop(settings, "plan")
+    column.prop(settings, "compile")
+
+
+def _take_and_time(layout: bpy.types.UILayout, settings: Any, *, stores_mask: bool) -> None:
+    header, body = layout.panel("recam_more", default_closed=True)
+    header.label(text="Take and Time")
+    if body is None:
+        return
+    body.prop(settings, "format")
+    if stores_mask:
+        body.prop(settings, "mask")
+    body.prop(settings, "camera_scene")
+    _optional(body, settings, "use_camera_frame", "camera_frame")
+
+
+def _optional(layout: bpy.types.UILayout, settings: Any, switch: str, name: str) -> None:
+    """A value behind a tick, both in one row under the tick's name."""
+    row = layout.row(heading=settings.bl_rna.properties[switch].name)
+    row.prop(settings, switch, text="")
+    part = row.row()
+    part.active = getattr(settings, switch)
+    part.prop(settings, name, text="")
+
+
 def _progress(layout: bpy.types.UILayout, running: runtime.Running) -> None:
-    progress = running.progress
-    share = progress.step / progress.total if progress.total else 0.0
-    text = progress.phase[:1].upper() + progress.phase[1:]
-    if progress.seconds_left is not None:
-        text = f"{text}: {_duration(progress.seconds_left)} left"
+    words = (telling.phase(running.progress), telling.time_left(running.progress))
     row = layout.row(align=True)
-    row.progress(factor=share, text=text)
+    row.progress(factor=telling.share(running.progress), text=", ".join(filter(None, words)))
     row.operator(RECAM_OT_cancel.bl_idname, text="", icon="X")
 
 
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+def _message(context: bpy.types.Context, layout: bpy.types.UILayout, message: runtime.Message) -> None:
+    _paragraph(context, layout, message.text, message.icon)
+    for warning in message.warnings:
+        _paragraph(context, layout, warning, "ERROR")
+    for note in message.notes:
+        _paragraph(context, layout, note, "INFO")
 
 
 def _paragraph(context: bpy.types.Context, layout: bpy.types.UILayout, text: str, icon: str) -> None:
     scale = context.preferences.system.ui_scale
     characters = max(20, int(context.region.width / (_POINTS_PER_CHARACTER * scale)) - 6)
     column = layout.column(align=True)
-    for index, line in enumerate(textwrap.wrap(text, characters)):
+    lines = [part for line in text.splitlines() for part in textwrap.wrap(line, characters)]
+    for index, line in enumerate(lines):
         column.label(text=line, icon=icon if index == 0 else "BLANK1")
 
 

@@ -17,9 +17,9 @@ import bpy
 
 from ..backend import contract
 from ..backend.contract import Job, Progress, Trajectory
-from . import compat, depth, footage, sampling, sequencer
+from . import compat, depth, footage, preferences, sampling, sequencer
 from .errors import ReCamError
-from .request import Request
+from .request import GENERATES, USES_DEPTH, Request
 
 T = TypeVar("T")
 
@@ -63,11 +63,21 @@ def plan(request: Request, folder: str) -> Generator[Step, None, list[Shot]]:
 
 def check(request: Request) -> None:
     """Raise ReCamError for what can be known before any work: names that are not there, cameras that cannot film."""
+    _generation(request)
     scene = find_scene(request.scene)
     strip = _strip(scene, request.strip)
     camera_scene, _ = _camera_time(request, scene, strip, compat.span(strip)[0])
     for name in filter(None, (request.camera, request.source_camera)):
         sampling.check_camera(find_camera(camera_scene, name))
+
+
+def check_models(request: Request) -> None:
+    """Raise ReCamError where an engine needs models and nobody says where they lie on this machine."""
+    if request.engine in GENERATES and not any(True for _ in _generation(request).models.paths()):
+        raise ReCamError(
+            f"The engine {request.engine} needs its models: choose their folder in Preferences > Add-ons > ReCam, "
+            f"or set {preferences.MODELS_VARIABLE}."
+        )
 
 
 class _Piece(NamedTuple):
@@ -120,7 +130,9 @@ def _job(
         source=source,
         lens=lens,
         subject_distance=request.subject_distance,
-        settings=contract.EngineSettings(engine=request.engine, seed=request.seed, depth=distance),
+        settings=contract.EngineSettings(
+            engine=request.engine, seed=request.seed, depth=distance, generation=_generation(request)
+        ),
         output=contract.Output(
             path="take" + contract.FORMATS[request.format],
             width=width,
@@ -186,7 +198,17 @@ def _footage_lens(request: Request, piece: _Piece, width: int, height: int) -> c
     return sampling.sample_trajectory(scene, camera, piece.frames[:1], width=width, height=height).intrinsics[0]
 
 
+def _generation(request: Request) -> contract.Generation:
+    """What the job says of the network, with the models' places written out: whoever has the job needs no more."""
+    if request.engine not in GENERATES:
+        return contract.Generation()
+    models = preferences.models(folder=request.models, files=request.model_files())
+    return request.generation(models, request.device or preferences.device())
+
+
 def _depth(request: Request, found: footage.FootageFound, piece: _Piece) -> contract.Depth:
+    if request.engine not in USES_DEPTH:
+        return contract.Depth()
     kind = depth.choose_depth(request.depth, has_source_camera=bool(piece.source_camera))
     if kind == "file":
         frames, length = found.source_frames, len(found.footage.frames)

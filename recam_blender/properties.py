@@ -11,6 +11,21 @@ def _is_camera(_settings: bpy.types.PropertyGroup, item: bpy.types.Object) -> bo
     return bool(item.type == "CAMERA")
 
 
+def _round_frames(settings: bpy.types.PropertyGroup, _context: bpy.types.Context) -> None:
+    """To the nearest 4k + 1. Set only where it changes, as setting it calls this again."""
+    nearest = max(1, (settings.network_frames + 1) // 4 * 4 + 1)
+    if settings.network_frames != nearest:
+        settings.network_frames = nearest
+
+
+def _round_size(settings: bpy.types.PropertyGroup, _context: bpy.types.Context) -> None:
+    """To the nearest multiples of 16."""
+    for name in ("network_width", "network_height"):
+        nearest = (getattr(settings, name) + 8) // 16 * 16
+        if getattr(settings, name) != nearest:
+            setattr(settings, name, nearest)
+
+
 class RECAM_PG_settings(bpy.types.PropertyGroup):
     camera: bpy.props.PointerProperty(  # type: ignore[valid-type]
         name="Camera",
@@ -30,7 +45,7 @@ class RECAM_PG_settings(bpy.types.PropertyGroup):
         type=bpy.types.Scene,
     )
     use_camera_frame: bpy.props.BoolProperty(  # type: ignore[valid-type]
-        name="Set Start Frame",
+        name="Start Frame",
         description="Say which frame of the camera scene meets the first frame of the strip",
     )
     camera_frame: bpy.props.FloatProperty(  # type: ignore[valid-type]
@@ -61,10 +76,110 @@ class RECAM_PG_settings(bpy.types.PropertyGroup):
     engine: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Engine",
         description="What makes the frames",
-        items=[("reproject", "Reproject", "Draws the footage's pixels from the camera; fast, needs no model")],
+        items=[
+            ("reproject", "Reproject", "Draws the footage's pixels from the camera; fast, needs no model"),
+            ("recammaster", "ReCamMaster", "A video network draws the take anew; slow, needs its models and a GPU"),
+        ],
     )
     seed: bpy.props.IntProperty(  # type: ignore[valid-type]
-        name="Seed", description="For engines that draw random numbers", min=0
+        name="Seed",
+        description="What the network starts from: the same seed gives the same take, another one another",
+        min=0,
+    )
+    quality: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Quality",
+        description="How much work goes into the take",
+        items=[
+            ("draft", "Draft", "A few steps with a few-step LoRA, without guidance; not judged yet"),
+            ("good", "Good", "25 steps, guided at first: about a third of the work"),
+            ("final", "Final", "50 steps, as published"),
+        ],
+        default=contract.Generation.quality,
+    )
+    prompt: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Prompt", description="What the footage shows, in a sentence or more"
+    )
+    use_negative_prompt: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Negative Prompt", description="Say what to keep away from, in place of the published words"
+    )
+    negative_prompt: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Negative Prompt", description="What to keep away from"
+    )
+    use_steps: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Steps", description="Take another number of steps than the quality does"
+    )
+    steps: bpy.props.IntProperty(  # type: ignore[valid-type]
+        name="Steps", description="How many; the time grows with them", default=50, min=1, soft_max=100, max=1000
+    )
+    use_guidance: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Guidance", description="Follow the prompt more or less strongly than the quality does"
+    )
+    guidance: bpy.props.FloatProperty(  # type: ignore[valid-type]
+        name="Guidance", description="How strongly the prompt pulls", default=5.0, min=0.0, soft_max=15.0, max=100.0
+    )
+    network_frames: bpy.props.IntProperty(  # type: ignore[valid-type]
+        name="Network Frames",
+        description="How many frames the network makes of the strip, whatever its length; the weights know 81",
+        default=contract.Generation.frames,
+        min=1,
+        soft_max=161,
+        max=2001,
+        step=4,
+        update=_round_frames,
+    )
+    network_width: bpy.props.IntProperty(  # type: ignore[valid-type]
+        name="Network Width",
+        description="Pixels that the network draws across, a multiple of 16; the weights know 832",
+        default=contract.Generation.width,
+        min=16,
+        max=4096,
+        step=16,
+        update=_round_size,
+    )
+    network_height: bpy.props.IntProperty(  # type: ignore[valid-type]
+        name="Network Height",
+        description="Pixels that the network draws down, a multiple of 16; the weights know 480",
+        default=contract.Generation.height,
+        min=16,
+        max=4096,
+        step=16,
+        update=_round_size,
+    )
+    fit: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Fit",
+        description="What to do with footage of another shape than the network's frame",
+        items=[
+            ("crop", "Crop", "Fill the frame, and leave out what juts over"),
+            ("pad", "Pad", "Show all of it, and fill the rest with its mirror image"),
+        ],
+        default=contract.Generation.fit,
+    )
+    cache: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Cache",
+        description="Leave out work that changes little from step to step; not judged yet",
+        items=[
+            ("none", "None", "Do all the work"),
+            ("first-block", "First Block", "Go by how little the first block's answer changes"),
+            ("sea", "Sea", "Go by how little the input changes, as SeaCache does"),
+        ],
+        default=contract.Generation.cache,
+    )
+    plan: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Memory",
+        description="How the device's memory is used",
+        items=[
+            ("auto", "Automatic", "By what is free on the device"),
+            ("resident", "Resident", "All stays on the device: the fastest, and the most memory"),
+            ("tiled", "Tiled", "The network stays on the device, and pictures are encoded and decoded in tiles"),
+            ("streamed", "Streamed", "The network's blocks come one after another; pictures in tiles"),
+            ("fp8", "FP8", "The network's weights are kept in 8 bits; pictures in tiles"),
+        ],
+        default=contract.Generation.plan,
+    )
+    compile: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Compile",
+        description="Compile the network for this device: minutes once, and then every step is faster",
+        default=contract.Generation.compile,
     )
     depth: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Depth",

@@ -16,8 +16,15 @@ import bpy
 from ..backend import contract
 from . import compat, sequencer
 from .errors import ReCamError
+from .preferences import MODEL_FILES
 
 DEPTH_CHOICES = ("auto", *contract.DEPTHS)
+
+USES_DEPTH = ("reproject",)
+"""The engines that ask how far the footage's pixels are, and tell which of the take's they invented."""
+
+GENERATES = ("recammaster",)
+"""The engines that a network draws for."""
 
 _LAST_FRAME = 1_048_574  # MAXFRAME of Blender's DNA_scene_types.h
 
@@ -40,6 +47,17 @@ class Request:
         depth: one of DEPTH_CHOICES.
         depth_path: file or folder of depth, for ``depth="file"``.
         depth_scale: metres per unit of those files (16-bit PNG: metres at white).
+        prompt: for engines that generate, as all that follows up to ``preview``: see contract.Generation.
+        negative_prompt: None for the published one.
+        quality: one of contract.QUALITIES.
+        steps: None for the quality's.
+        guidance: likewise.
+        network_frames: how many the network makes at once.
+        network_width: pixels that the network draws.
+        network_height: likewise.
+        device: where the network runs; empty for the preferences'.
+        models: the folder of model files; empty for RECAM_MODELS or the preferences'.
+        transformer: a file or folder to use whatever the folder holds, as the names in MODEL_FILES after it.
         width: of the take in pixels; 0 for the footage's.
         height: likewise.
         folder: where the take goes; empty for the usual place.
@@ -58,6 +76,27 @@ class Request:
     depth: str = "auto"
     depth_path: str = ""
     depth_scale: float = 1.0
+    prompt: str = contract.Generation.prompt
+    negative_prompt: str | None = contract.Generation.negative_prompt
+    quality: str = contract.Generation.quality
+    steps: int | None = contract.Generation.steps
+    guidance: float | None = contract.Generation.guidance
+    network_frames: int = contract.Generation.frames
+    network_width: int = contract.Generation.width
+    network_height: int = contract.Generation.height
+    fit: str = contract.Generation.fit
+    cache: str = contract.Generation.cache
+    device: str = ""
+    plan: str = contract.Generation.plan
+    compile: bool = contract.Generation.compile
+    models: str = ""
+    transformer: str = ""
+    vae: str = ""
+    text_encoder: str = ""
+    tokenizer: str = ""
+    embeddings: str = ""
+    lora: str = ""
+    preview: str = ""
     format: str = "h264"
     mask: bool = False
     width: int = 0
@@ -92,14 +131,41 @@ class Request:
             raise ReCamError(f"The footage's lens is {self.lens:g} mm; it must be more than 0, or 0 for the target's.")
         if bool(self.width) != bool(self.height) or self.width < 0 or self.height < 0:
             raise ReCamError(f"The take's size is {self.width} x {self.height}; give both sides, or 0 x 0.")
+        try:
+            self.generation(contract.Models(), self.device or contract.Generation.device)
+        except contract.ContractError as error:
+            field = f"network_{error.field}" if error.field in _OF_NETWORK else error.field
+            raise ReCamError(f"{field}: found {error.found}, expected {error.expected}.") from None
+
+    def generation(self, models: contract.Models, device: str) -> contract.Generation:
+        """What an engine that generates is told, with the models found and the device chosen."""
+        names = {each.name for each in dataclasses.fields(contract.Generation)} - {*_OF_NETWORK, "models", "device"}
+        same = {name: getattr(self, name) for name in names}
+        network = {name: getattr(self, f"network_{name}") for name in _OF_NETWORK}
+        return contract.Generation(**same, **network, models=models, device=device)
+
+    def model_files(self) -> dict[str, str]:
+        """The model files that are named one by one."""
+        return {name: path for name in MODEL_FILES if (path := getattr(self, name))}
 
 
-SETTINGS = tuple(
-    sorted(
-        {each.name for each in dataclasses.fields(Request)} - {"scene", "strip", "camera", "engine", "seed", "folder"}
-    )
+_OF_NETWORK = ("frames", "width", "height")
+"""What is called network_… here, as the take has such fields too."""
+
+_FOR_GENERATING = (
+    {each.name for each in dataclasses.fields(contract.Generation)} - {*_OF_NETWORK}
+    | {f"network_{name}" for name in _OF_NETWORK}
+    | {*MODEL_FILES}
 )
-"""What a table calls settings: the fields that have no column of their own."""
+
+COLUMNS = ("scene", "strip", "camera", "engine", "quality", "prompt", "seed")
+"""The fields that have a column of their own in a table."""
+
+SETTINGS = tuple(sorted({each.name for each in dataclasses.fields(Request)} - {*COLUMNS, "folder"}))
+"""What a table calls settings: the other fields."""
+
+PATHS = ("folder", "depth_path", "models", *MODEL_FILES)
+"""The fields that are paths, which command lines and tables may give as relative ones."""
 
 
 def from_settings(scene: bpy.types.Scene) -> Request:
@@ -119,12 +185,34 @@ def from_settings(scene: bpy.types.Scene) -> Request:
         subject_distance=settings.subject_distance,
         engine=settings.engine,
         seed=settings.seed,
-        depth=settings.depth,
-        depth_path=bpy.path.abspath(settings.depth_path),
-        depth_scale=settings.depth_scale,
         format=settings.format,
-        mask=settings.mask,
+        **_for_engine(settings),
     )
+
+
+def _for_engine(settings: Any) -> dict[str, Any]:
+    """What the panel shows for the chosen engine: what it hides counts for nothing."""
+    if settings.engine in USES_DEPTH:
+        return {
+            "depth": settings.depth,
+            "depth_path": bpy.path.abspath(settings.depth_path),
+            "depth_scale": settings.depth_scale,
+            "mask": settings.mask,
+        }
+    return {
+        "prompt": settings.prompt,
+        "negative_prompt": settings.negative_prompt if settings.use_negative_prompt else None,
+        "quality": settings.quality,
+        "steps": settings.steps if settings.use_steps else None,
+        "guidance": settings.guidance if settings.use_guidance else None,
+        "network_frames": settings.network_frames,
+        "network_width": settings.network_width,
+        "network_height": settings.network_height,
+        "fit": settings.fit,
+        "cache": settings.cache,
+        "plan": settings.plan,
+        "compile": settings.compile,
+    }
 
 
 def from_texts(values: dict[str, str]) -> Request:
@@ -141,19 +229,24 @@ def from_texts(values: dict[str, str]) -> Request:
     # Who names files means them; in the panel the path stays when another depth is chosen.
     if read.get("depth_path") and read.setdefault("depth", "file") != "file":
         raise ReCamError(f"There are depth files, but the depth is {read['depth']}; leave one of them out.")
+    # Who names the engine may keep what only the other one heeds, to compare the two; who does not has forgotten it.
+    if "engine" not in read and (vain := sorted(_FOR_GENERATING & read.keys())):
+        raise ReCamError(
+            f"{vain[0]} says nothing to the engine {Request.engine}; give the engine too ({', '.join(GENERATES)})."
+        )
     return Request(**read)
 
 
 def _read(name: str, text: str, kind: str) -> str | int | float | bool:
     try:
-        if kind == "int":
+        if kind.startswith("int"):
             return int(text)
         if kind.startswith("float"):
             return float(text)
         if kind == "bool":
             return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[text.lower()]
     except (ValueError, KeyError):
-        expected = {"int": "a whole number", "bool": "yes or no"}.get(kind, "a number")
+        expected = {"i": "a whole number", "b": "yes or no"}.get(kind[0], "a number")
         raise ReCamError(f"{name}: found {text!r}, expected {expected}.") from None
     return text
 

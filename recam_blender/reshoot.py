@@ -24,7 +24,7 @@ from ..backend.cameras import source_of
 from ..backend.contract import Job, Progress, Result
 from . import client, depth, runtime, sequencer, takes
 from .errors import ReCamError
-from .planning import Shot, Step, find_camera, find_scene, plan, steps
+from .planning import Shot, Step, check_models, find_camera, find_scene, plan, steps
 from .request import Request
 
 T = TypeVar("T")
@@ -45,9 +45,16 @@ class Take:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a request: one take per camera cut, and what the user should know."""
+    """What came of a request.
+
+    Attributes:
+        takes: one per camera cut.
+        warnings: what the user should know, in whole sentences.
+        notes: what was decided on the user's behalf, in whole sentences.
+    """
 
     takes: tuple[Take, ...]
+    warnings: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -66,24 +73,27 @@ def reshoot(
         ReCamError: with the reason, in words.
     """
     with _in_words(), runtime.scratch_folder() as folder:
+        check_models(request)
         worker = runtime.worker(python)
         yield from _wait_for(worker)
         _check_folder(_folder(request))
         shots = yield from plan(request, folder)
         made: list[Take] = []
+        warnings: list[str] = []
         notes: list[str] = []
         for shot in shots:
             take = _existing(request, shot) if skip_existing else None
             if take is None:
                 with _told_of(made):
                     take = yield from _make(request, shot, worker, folder)
-            notes += [*shot.notes, *take.result.warnings]
+            warnings += [*shot.notes, *take.result.warnings]
+            notes += take.result.notes
             if insert:
                 strip, remarks = _insert(request, take)
                 take = dataclasses.replace(take, strip=strip)
-                notes += remarks
+                warnings += remarks
             made.append(take)
-        return Outcome(tuple(made), tuple(dict.fromkeys(notes)))
+        return Outcome(tuple(made), *(tuple(dict.fromkeys(each)) for each in (warnings, notes)))
 
 
 def reshoot_now(

@@ -33,10 +33,19 @@ class Running:
 
 @dataclass(frozen=True)
 class Message:
-    """How the last job ended, until the next begins."""
+    """How the last job ended, until the next begins.
+
+    Attributes:
+        text: whole sentences; a line of its own where there is a line break.
+        icon: Blender's name for it.
+        warnings: what the user should know, each a sentence or more.
+        notes: what was decided on the user's behalf, likewise.
+    """
 
     text: str
     icon: str
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 running: Running | None = None

@@ -167,7 +167,7 @@ def _reshoot(addon: ModuleType, **asked: Any) -> Any:
     result = take.result
     _say(f"  {Path(result.path).name}: {result.frames} frames, {result.width}x{result.height}, {result.seconds:.1f} s")
     _say(f"  Depth: {result.depth}. Invented: {result.invented_mean:.1%} of the pixels.")
-    for note in outcome.notes:
+    for note in (*outcome.notes, *outcome.warnings):
         _say(f"  Note: {note}")
     return take
 

@@ -359,12 +359,12 @@ def test_a_strip_that_was_deleted_meanwhile_still_gets_its_take(edit, asked, rec
             gone = True
         time.sleep(0.01)
     assert outcome.takes[0].strip in strips(edit)
-    assert any("clip" in note for note in outcome.notes)
+    assert any("clip" in warning for warning in outcome.warnings)
 
 
 def test_a_view_transform_that_changes_the_take_is_told(edit, asked, run, folder):
     edit.view_settings.view_transform = "AgX"
-    assert any("AgX" in note for note in run(asked(folder=str(folder))).notes)
+    assert any("AgX" in warning for warning in run(asked(folder=str(folder))).warnings)
 
 
 def test_nothing_is_left_in_blenders_temporary_folder(edit, asked, run, folder):
