@@ -24,7 +24,8 @@ BLENDER := .venvs/$(NEWEST)/bin/python
 WITH_BACKEND = RECAM_PYTHON="$$PWD/$(BACKEND)"
 PYTEST := -m pytest -c tests/pytest.ini
 
-.PHONY: help demo test test-all test-backend test-blender test-window checks bench zip schema setup setup-newest setup-backend clean
+.PHONY: help demo test test-all test-backend test-blender test-window checks bench zip schema setup setup-backend \
+	setup-demo setup-backend-alone clean
 
 help:
 	@echo 'make demo      re-shoot the sample clip in Blender; pictures and a .blend land in build/demo'
@@ -36,7 +37,7 @@ help:
 	@echo 'make schema    write docs/job.schema.json anew'
 	@echo 'make clean     remove build/'
 
-demo: setup-newest
+demo: setup-demo
 	$(WITH_BACKEND) $(BLENDER) -m samples.demo
 
 # All parts run, also after one has failed; the exit status tells.
@@ -68,7 +69,7 @@ test-window:
 	$(WITH_BACKEND) RECAM_BLENDER="$$PWD/$(BLENDER)" $(BACKEND) $(PYTEST) tests/window
 
 # All run, also after one has missed its aim; the exit status tells. What imports bpy runs in Blender.
-bench: setup-newest
+bench: setup-backend setup-demo
 	@failed=; \
 	for each in benchmarks/[a-z]*.py; do \
 		name=$$(basename "$$each" .py); echo "== $$name"; \
@@ -77,20 +78,25 @@ bench: setup-newest
 	done; \
 	if [ -n "$$failed" ]; then echo "== missed its aim or failed:$$failed"; exit 1; fi
 
-zip: setup-newest
+zip: setup-demo
 	$(BLENDER) -m samples.extension
 
-schema: setup-backend
+schema: setup-backend-alone
 	$(BACKEND) -m backend schema > docs/job.schema.json.new && mv docs/job.schema.json.new docs/job.schema.json
 
 setup: setup-backend
 	@$(PYTHON) -m backend.environment make $(TESTED)
 
-setup-newest: setup-backend
+# With the engine that needs torch, a download of some 200 MB (the CPU's) to 3 GB (CUDA's).
+setup-backend:
+	@$(PYTHON) -m backend.environment make backend --also recammaster --also tools
+
+# What the demo needs: no torch, so that a first take is minutes away. `setup` adds to it later.
+setup-demo: setup-backend-alone
 	@$(PYTHON) -m backend.environment make $(NEWEST)
 
-setup-backend:
-	@$(PYTHON) -m backend.environment make backend --also tools
+setup-backend-alone:
+	@$(PYTHON) -m backend.environment make backend
 
 # The checkout as an importable package, whatever its folder is called: for mypy and import-linter.
 build/package/recam:

@@ -1,13 +1,15 @@
 """Virtual environments with pinned requirements: the backend's own, and in a checkout those with Blender as a module.
 
-    python -m backend.environment make backend --also tools
+    python -m backend.environment make backend                      for `reproject`
+    python -m backend.environment make backend --also recammaster   for the engine with weights too
     python -m backend.environment make blender-4.2 blender-5.2
     python -m backend.environment blenders          the names that can be made here, oldest first
 
 What is pinned stands in ``requirements/*.txt`` and nowhere else. An environment bears a marker file that says what it
-holds; it is written first as begun and last as whole, so that a half-made one is known and made anew. A folder without
-the marker is taken over if it already is what was asked for, and else left alone: nothing that ReCam did not make is
-removed. Standard library only, for Python 3.10 and later: Blender's Python, a shell and CI run the same module.
+holds; it is written first as begun and last as whole, so that a half-made one is known and made anew. What a whole one
+lacks is added to it in its place. A folder without the marker is taken over if it already is what was asked for, and
+else left alone: nothing that ReCam did not make is removed. Standard library only, for Python 3.10 and later: Blender's
+Python, a shell and CI run the same module.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ Say = Callable[[str], None]
 REQUIREMENTS = Path(__file__).resolve().parent / "requirements"
 MARKER = "recam-environment.json"
 _MARKER_VERSION = 1
+_PIN = re.compile(r"[a-z0-9-]+==[^\s-]\S*")
 _TAIL = 12
 """Lines of pip's that an error shows."""
 
@@ -57,33 +60,42 @@ ENVIRONMENTS = {
     "blender-5.2": Environment(pythons=("3.13",), imports=("bpy",)),
 }
 
+FURTHER: dict[str, tuple[str, ...]] = {"recammaster": ("torch",), "tools": ()}
+"""Requirements that the backend's environment can hold beside its own, and what must be importable with them."""
+
 
 def make(name: str, folder: Path, *, also: Sequence[str] = (), say: Say) -> Path:
     """Make the environment ``folder/name``, or repair it, or find that it is whole; give its interpreter.
 
-    ``also`` names further requirement files. Raises SetupError, and leaves a half-made environment behind that the next
-    call makes anew.
+    ``also`` names further requirements (:data:`FURTHER`); an environment of ours that only lacks some is added to, and
+    keeps what it has. Raises SetupError. What is half-made then is made anew by the next call; where pip failed before
+    it changed anything, the environment is what it was.
     """
     environment = ENVIRONMENTS[name]
-    files = [REQUIREMENTS / f"{each}.txt" for each in (name, *also)]
+    pins = _pins([REQUIREMENTS / f"{each}.txt" for each in (name, *also)])
+    imports = (*environment.imports, *(module for each in also for module in FURTHER[each]))
     path = folder / name
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder / f".{name}.lock"):
-        if _is_whole(path, files):
+        if _is_whole(path, pins):
             return interpreter(path)
-        if _can_be_taken_over(path, environment, files):
+        if _can_be_taken_over(path, environment.pythons, pins):
+            _check_imports(path, imports)
             say(f"{path}: already holds what is needed")
-            _mark(path, files, whole=True, ours=False)
+            _mark(path, pins, whole=True, ours=False)
+            return interpreter(path)
+        if _can_be_added_to(path, pins):
+            _add(path, pins, imports, say)
             return interpreter(path)
         _make_room(path)
         base = find_python(environment.pythons)
         say(f"{path}: making it with {base}")
         path.mkdir()
-        _mark(path, files, whole=False, ours=True)
+        _mark(path, pins, whole=False, ours=True)
         _run([str(base), "-I", "-m", "venv", str(path)], f"the environment {path}", say)
-        _install(path, files, say)
-        _check_imports(path, environment.imports)
-        _mark(path, files, whole=True, ours=True)
+        _install(path, pins, say)
+        _check_imports(path, imports)
+        _mark(path, pins, whole=True, ours=True)
         return interpreter(path)
 
 
@@ -155,22 +167,23 @@ def _unfit(python: Path, version: str) -> str | None:
 # What is there already
 
 
-def _is_whole(path: Path, files: Sequence[Path]) -> bool:
-    marker = _marker(path)
-    held = marker.get("requirements")
-    return marker.get("whole") is True and isinstance(held, list) and _pins(files) <= set(held) and _runs(path)
+def _is_whole(path: Path, pins: set[str]) -> bool:
+    return pins <= _held(path) and _runs(path)
 
 
-def _can_be_taken_over(path: Path, environment: Environment, files: Sequence[Path]) -> bool:
+def _can_be_taken_over(path: Path, pythons: Sequence[str], pins: set[str]) -> bool:
     """Whether someone else made just what is wanted here."""
     if _is_ours(path) or not (path / "pyvenv.cfg").is_file() or not _runs(path):
         return False
-    if not any(_unfit(interpreter(path), version) is None for version in environment.pythons):
+    if not any(_unfit(interpreter(path), version) is None for version in pythons):
         return False
-    if not _pins(files) <= _installed(path):
-        return False
-    _check_imports(path, environment.imports)
-    return True
+    return pins <= {pin.partition("+")[0] for pin in _installed(path)}  # 2.13.0+cpu is a 2.13.0
+
+
+def _can_be_added_to(path: Path, pins: set[str]) -> bool:
+    """Whether it is a whole one of ours, and holds nothing in another version than the one that is wanted."""
+    held = {_name(pin): pin for pin in _held(path)}
+    return bool(held) and _is_ours(path) and _runs(path) and all(held.get(_name(pin), pin) == pin for pin in pins)
 
 
 def _make_room(path: Path) -> None:
@@ -187,6 +200,15 @@ def _make_room(path: Path) -> None:
     raise SetupError(f"{path} was not made by ReCam and does not hold what is needed: move it away and try again.")
 
 
+def _held(path: Path) -> set[str]:
+    """What a whole environment was made with; nothing where it is not whole."""
+    marker = _marker(path)
+    held = marker.get("requirements")
+    if marker.get("whole") is not True or not isinstance(held, list):
+        return set()
+    return {pin for pin in held if isinstance(pin, str) and _PIN.fullmatch(pin)}
+
+
 def _is_ours(path: Path) -> bool:
     return _marker(path).get("ours") is True
 
@@ -200,8 +222,8 @@ def _marker(path: Path) -> dict[str, object]:
     return data if isinstance(data, dict) and data.get("recam_environment") == _MARKER_VERSION else {}
 
 
-def _mark(path: Path, files: Sequence[Path], *, whole: bool, ours: bool) -> None:
-    data = {"recam_environment": _MARKER_VERSION, "whole": whole, "ours": ours, "requirements": sorted(_pins(files))}
+def _mark(path: Path, pins: set[str], *, whole: bool, ours: bool) -> None:
+    data = {"recam_environment": _MARKER_VERSION, "whole": whole, "ours": ours, "requirements": sorted(pins)}
     begun = path / f"{MARKER}.new"
     begun.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
     os.replace(begun, path / MARKER)
@@ -213,12 +235,17 @@ def _pins(files: Sequence[Path]) -> set[str]:
     return {_normal(line) for line in lines if line}
 
 
+def _name(pin: str) -> str:
+    return pin.partition("==")[0]
+
+
 def _normal(pin: str) -> str:
     name, _, version = pin.partition("==")
     return re.sub(r"[-_.]+", "-", name).lower() + "==" + version
 
 
 def _installed(path: Path) -> set[str]:
+    """What is there, as :func:`_pins` spells it, with local versions (``torch==2.13.0+cpu``)."""
     code = "import importlib.metadata as m; [print(d.metadata['Name'] + '==' + d.version) for d in m.distributions()]"
     listed = subprocess.run(
         [str(interpreter(path)), "-I", "-c", code], capture_output=True, text=True, env=_surroundings(), check=False
@@ -238,10 +265,24 @@ def _runs(path: Path) -> bool:
 # Making one
 
 
-def _install(path: Path, files: Sequence[Path], say: Say) -> None:
-    chosen = [argument for file in files for argument in ("--requirement", str(file))]
+def _add(path: Path, pins: set[str], imports: Sequence[str], say: Say) -> None:
+    """Install what a whole environment of ours lacks, beside what it holds."""
+    held, before = _held(path), _installed(path)
+    say(f"{path}: adding {', '.join(sorted(pins - held))}")
+    _mark(path, held | pins, whole=False, ours=True)
+    try:
+        _install(path, held | pins, say)
+    except SetupError:
+        if _installed(path) == before:  # no network, no room: nothing that a new environment would do better
+            _mark(path, held, whole=True, ours=True)
+        raise
+    _check_imports(path, imports)
+    _mark(path, held | pins, whole=True, ours=True)
+
+
+def _install(path: Path, pins: set[str], say: Say) -> None:
     options = ["--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
-    command = [str(interpreter(path)), "-I", "-m", "pip", "install", *options, *chosen]
+    command = [str(interpreter(path)), "-I", "-m", "pip", "install", *options, *sorted(pins)]
     _run(command, f"the packages for {path}", say)
 
 
@@ -329,7 +370,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     making = commands.add_parser("make", help="make environments, or find that they are whole")
     making.add_argument("names", nargs="+", choices=list(ENVIRONMENTS), metavar="NAME", help=", ".join(ENVIRONMENTS))
-    making.add_argument("--also", action="append", default=[], choices=["tools"], help="further requirements")
+    making.add_argument("--also", action="append", default=[], choices=list(FURTHER), help="further requirements")
     making.add_argument("--folder", type=Path, default=Path(".venvs"), help="where they lie (.venvs)")
     commands.add_parser("blenders", help="the Blender environments that can be made here, oldest first")
     chosen = parser.parse_args(arguments)

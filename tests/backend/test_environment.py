@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -16,24 +17,30 @@ from backend.environment import MARKER, SetupError
 HERE = "{}.{}".format(*sys.version_info[:2])
 
 
-def wheel(folder, version, code):
-    """The package `shot` as pip takes it."""
-    info = f"shot-{version}.dist-info"
-    with zipfile.ZipFile(folder / f"shot-{version}-py3-none-any.whl", "w") as opened:
-        opened.writestr("shot.py", code)
-        opened.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: shot\nVersion: {version}\n")
+def wheel(folder, version, code, name="shot"):
+    """A package of one module as pip takes it."""
+    info = f"{name}-{version}.dist-info"
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as opened:
+        opened.writestr(f"{name}.py", code)
+        opened.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
         opened.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        opened.writestr(f"{info}/RECORD", f"shot.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n")
+        opened.writestr(f"{info}/RECORD", f"{name}.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n")
 
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """A folder for environments; what is pinned there is `shot`, of which there are versions 1, 2 and a broken 3."""
+    """A folder for environments; what is pinned there is `shot`, of which there are versions 1, 2 and a broken 3.
+
+    Further requirements are `more`: the package `lens`, of which there are versions 1, 2+cpu and a broken 3.
+    """
     for name in ("wheels", "requirements"):
         (tmp_path / name).mkdir()
     wheel(tmp_path / "wheels", "1", "version = 1")
     wheel(tmp_path / "wheels", "2", "version = 2")
     wheel(tmp_path / "wheels", "3", 'raise ImportError("libXi.so.6: cannot open shared object file: No such file")')
+    wheel(tmp_path / "wheels", "1", "version = 1", "lens")
+    wheel(tmp_path / "wheels", "2+cpu", "version = 2", "lens")
+    wheel(tmp_path / "wheels", "3", "raise ImportError('no')", "lens")
     for name in ("PIP_EXTRA_INDEX_URL", "PIP_INDEX_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
@@ -41,29 +48,53 @@ def place(tmp_path, monkeypatch):
     monkeypatch.setattr(environment, "REQUIREMENTS", tmp_path / "requirements")
     known = environment.Environment(pythons=(HERE,), imports=("shot",))
     monkeypatch.setattr(environment, "ENVIRONMENTS", {"tiny": known})
+    monkeypatch.setattr(environment, "FURTHER", {"more": ("lens",)})
     pin("1", tmp_path)
+    pin("1", tmp_path, "lens")
     return tmp_path / 'it\'s "here" é 日本'
 
 
-def pin(version, folder):
-    (folder / "requirements" / "tiny.txt").write_text(f"# a comment\nshot=={version}\n")
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory):
+    path = tmp_path_factory.mktemp("empty") / "environment"
+    venv.create(path, with_pip=True)
+    return path
 
 
-def make(place):
+@pytest.fixture
+def quick(monkeypatch, empty):
+    """A copy of an empty environment where one would be made: that takes seconds."""
+    run = environment._run
+
+    def copy_or_run(command, *rest):
+        if "venv" in command:
+            shutil.copytree(empty, command[-1], symlinks=True, dirs_exist_ok=True)
+        else:
+            run(command, *rest)
+
+    monkeypatch.setattr(environment, "_run", copy_or_run)
+
+
+def pin(version, folder, name="shot"):
+    file = {"shot": "tiny.txt", "lens": "more.txt"}[name]
+    (folder / "requirements" / file).write_text(f"# a comment\n{name}=={version}\n")
+
+
+def make(place, *also):
     said = []
-    return environment.make("tiny", place, say=said.append), said
+    return environment.make("tiny", place, also=also, say=said.append), said
 
 
-def version_in(python):
-    done = subprocess.run([str(python), "-c", "import shot; print(shot.version)"], capture_output=True, text=True)
-    return done.stdout.strip()
+def version_in(python, name="shot"):
+    code = f"import {name}; print({name}.version)"
+    return subprocess.run([str(python), "-c", code], capture_output=True, text=True).stdout.strip()
 
 
 def marker(place):
     return json.loads((place / "tiny" / MARKER).read_text())
 
 
-def test_makes_keeps_and_makes_anew(place):
+def test_makes_keeps_and_makes_anew(place, request):
     python, said = make(place)
     assert version_in(python) == "1"
     assert marker(place)["whole"] is True
@@ -72,6 +103,7 @@ def test_makes_keeps_and_makes_anew(place):
     _, said = make(place)
     assert said == []
 
+    request.getfixturevalue("quick")  # one is made in earnest
     # the Python that it was made with goes away, as with an upgrade of the system's
     python.unlink()
     python.symlink_to("/nowhere/python3")
@@ -88,7 +120,7 @@ def test_makes_keeps_and_makes_anew(place):
     assert version_in(make(place)[0]) == "2"
 
 
-def test_shell_fails_with_what_pip_said(place, capsys):
+def test_shell_fails_with_what_pip_said(place, quick, capsys):
     pin("99", place.parent)
     assert environment.main(["make", "tiny", "--folder", str(place)]) == 1
     message = capsys.readouterr().err
@@ -97,15 +129,82 @@ def test_shell_fails_with_what_pip_said(place, capsys):
     assert marker(place)["whole"] is False
 
 
-def test_takes_over_what_is_right_and_never_removes_it(place):
+def test_adds_what_a_whole_one_lacks_without_making_it_anew(place, quick, monkeypatch):
+    python, _ = make(place)
+    kept = python.parent.parent / "kept.txt"
+    kept.write_text("here since it was made")
+    during = []
+    install = environment._install
+    monkeypatch.setattr(environment, "_install", lambda *rest: (during.append(marker(place)), install(*rest)))
+
+    assert make(place, "more")[0] == python
+    assert (version_in(python), version_in(python, "lens"), kept.exists()) == ("1", "1", True)
+    assert [each["whole"] for each in during] == [False]
+    assert marker(place) == during[0] | {"whole": True, "requirements": ["lens==1", "shot==1"]}
+    assert (make(place)[1], make(place, "more")[1], len(during)) == ([], [], 1)
+
+    # another version of what it holds: one that is added to would be neither the old nor the new
+    pin("2", place.parent, "lens")
+    python, _ = make(place, "more")
+    assert (version_in(python), version_in(python, "lens"), kept.exists()) == ("1", "2", False)
+
+
+def test_addition_that_pip_refuses_leaves_what_there_was(place, quick):
+    python, _ = make(place)
+    before = marker(place)
+    pin("99", place.parent, "lens")
+    with pytest.raises(SetupError, match=r"(?s)could not be installed.*lens==99"):
+        make(place, "more")
+    assert marker(place) == before
+    assert (make(place)[1], version_in(python)) == ([], "1")
+
+
+@pytest.mark.parametrize("end", ["interrupted", "changed and refused", "cannot be imported"])
+def test_addition_that_is_half_made_is_made_anew(place, quick, monkeypatch, end):
+    python, _ = make(place)
+    stray = python.parent.parent / "stray.txt"
+    stray.write_text("left by what was half made")
+    install = environment._install
+
+    def stop(path, pins, say):
+        if end != "interrupted":
+            install(path, pins, say)
+            raise SetupError("no room for the rest")
+        raise KeyboardInterrupt
+
+    if end == "cannot be imported":
+        pin("3", place.parent, "lens")
+    else:
+        monkeypatch.setattr(environment, "_install", stop)
+    with pytest.raises((SetupError, KeyboardInterrupt)):
+        make(place, "more")
+    assert marker(place)["whole"] is False
+
+    monkeypatch.setattr(environment, "_install", install)
+    pin("1", place.parent, "lens")
+    python, _ = make(place, *(["more"] if end == "interrupted" else []))
+    assert (version_in(python), marker(place)["whole"], stray.exists()) == ("1", True, False)
+    assert version_in(python, "lens") == ("1" if end == "interrupted" else "")
+
+
+def test_takes_over_what_is_right_and_never_removes_it(place, empty):
     path = place / "tiny"
-    venv.create(path, with_pip=True)
+    shutil.copytree(empty, path, symlinks=True)
     python = environment.interpreter(path)
-    subprocess.run([str(python), "-m", "pip", "install", "-q", "shot==1"], check=True)
+    subprocess.run([str(python), "-m", "pip", "install", "-q", "shot==1", "lens==2+cpu"], check=True)
     (path / "mine.txt").write_text("mine")
 
     assert make(place)[0] == python
     assert (marker(place)["whole"], marker(place)["ours"]) == (True, False)
+
+    # a build for one kind of machine is of the version that is pinned
+    pin("2", place.parent, "lens")
+    assert make(place, "more")[0] == python
+    assert marker(place)["requirements"] == ["lens==2", "shot==1"]
+    pin("1", place.parent, "lens")
+    with pytest.raises(SetupError, match="not made by ReCam"):
+        make(place, "more")
+    assert version_in(python, "lens") == "2"
 
     pin("2", place.parent)
     with pytest.raises(SetupError, match="not made by ReCam"):
@@ -194,7 +293,7 @@ def test_blenders_are_those_with_a_python(monkeypatch):
 
 
 def test_every_environment_has_pinned_requirements():
-    for name in [*environment.ENVIRONMENTS, "tools"]:
+    for name in [*environment.ENVIRONMENTS, *environment.FURTHER]:
         lines = (environment.REQUIREMENTS / f"{name}.txt").read_text().splitlines()
         pins = [line for line in lines if line and not line.startswith("#")]
         assert pins
