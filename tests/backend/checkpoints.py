@@ -71,7 +71,7 @@ SENTENCES = (
     "A man in a red coat is standing in the snow; behind him lies a village.",
     "The camera follows a cyclist through the old town, past shops and cafés.",
     "Two children play with a ball in a garden full of flowers and tall grass.",
-    "色调艳丽，过曝，静态，细节模糊不清，字幕，风格，作品，画作，画面，静止",
+    "色调艳丽 过曝 静态 细节模糊不清 字幕 风格 作品 画作 画面 静止",
 )
 
 
@@ -294,7 +294,7 @@ def text_encoder_in_eight_bits(state: State, dtype: torch.dtype = torch.float16)
     """As ``umt5_xxl_fp8_e4m3fn_scaled.safetensors`` has them: eight bits and a scale for what is multiplied with."""
     small: State = {}
     for name, each in state.items():
-        if "SelfAttention." in name and "bias" not in name or "DenseReluDense." in name:
+        if ("SelfAttention." in name and "bias" not in name) or "DenseReluDense." in name:
             scale = each.abs().max() / torch.finfo(FP8).max
             small[name] = (each / scale).to(FP8)
             small[name.replace(".weight", ".scale_weight")] = scale.to(torch.float32)
@@ -350,13 +350,13 @@ def write_tokenizer_folder(folder: Path, *, fast: bool = True, slow: bool = True
 
 
 def _fast_tokenizer(model: bytes) -> Any:
-    from sentencepiece import sentencepiece_model_pb2
+    import sentencepiece
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
-    proto = sentencepiece_model_pb2.ModelProto.FromString(model)
-    pieces = [(piece.piece, piece.score) for piece in proto.pieces]
+    slow = sentencepiece.SentencePieceProcessor(model_proto=model)
+    pieces = [(slow.id_to_piece(index), slow.get_score(index)) for index in range(slow.get_piece_size())]
     tokenizer = Tokenizer(models.Unigram(pieces, unk_id=2, byte_fallback=True))
-    tokenizer.normalizer = normalizers.Precompiled(proto.normalizer_spec.precompiled_charsmap)
+    tokenizer.normalizer = normalizers.NFKC()
     metaspace = {"replacement": "▁", "prepend_scheme": "always"}
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace(**metaspace)]
