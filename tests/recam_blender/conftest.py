@@ -74,6 +74,15 @@ def backend_python() -> str:
     return os.environ["RECAM_PYTHON"]
 
 
+@pytest.fixture(scope="session")
+def clip(backend_python: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The clip of the small edit (shots.py), for tests that only need one to be there: each may have a copy."""
+    import shots
+    from timeline import write_movie
+
+    return write_movie(backend_python, tmp_path_factory.mktemp("clip") / "clip.mkv", shots.pictures())
+
+
 @pytest.fixture
 def open_file() -> Iterator[Callable[..., None]]:
     """Open a .blend and be back in an empty file afterwards, so that no test holds another's files open."""
