@@ -1,0 +1,435 @@
+"""Packs and the cache of encoded prompts: what goes in comes out, and what is damaged does not."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+
+from backend.recammaster import embeddings
+from backend.recammaster.embeddings import FORMAT, Cache, Embedding, EmbeddingsError, Encoder, Pack, identify, pack
+
+ENCODER = Encoder("ab" * 32, "umt5 é.safetensors")
+ROWS = torch.randn(5, 24, generator=torch.Generator().manual_seed(0))
+ODD = [
+    "",
+    "plain",
+    'quotes "double" \'single\' \\ back {"json": [1]}',
+    "new\nline\ttab\r\x00nul",
+    "日本 é 🎥 \u202e right to left",
+    "a half \udcff of a pair \ud83d",
+    "long " * 5000,
+    "../../etc/passwd",
+]
+
+
+def embedding(prompt="plain", rows=ROWS, encoder=ENCODER, tokens=None):
+    return Embedding(prompt, rows, len(rows) if tokens is None else tokens, encoder)
+
+
+def write(path, *made):
+    path.write_bytes(pack(made))
+    return path
+
+
+def prompts_in(folder):
+    """Every file below a folder, with the prompts in it."""
+    return {path: Pack(path).prompts for path in folder.rglob("*") if path.is_file()}
+
+
+# Packs
+
+
+def test_pack_gives_back_what_went_in(tmp_path):
+    made = [embedding(prompt, ROWS * index, tokens=600 + index) for index, prompt in enumerate(ODD)]
+    found = Pack(write(tmp_path / 'it\'s a "pack" é 日本.safetensors', *made))
+    assert found.prompts == ODD
+    assert found.encoders == [ENCODER]
+    for index, prompt in enumerate(ODD):
+        got = found.find(prompt)
+        assert (got.prompt, got.tokens, got.encoder) == (prompt, 600 + index, ENCODER)
+        torch.testing.assert_close(got.rows, ROWS * index, rtol=0, atol=0)
+    assert found.find("another") is None
+
+
+def test_file_whose_name_is_no_utf_8(tmp_path):
+    path = os.path.join(os.fsencode(tmp_path), b"\xff.safetensors")
+    try:
+        with open(path, "wb") as file:
+            file.write(pack([embedding()]))
+    except OSError:
+        pytest.skip("this file system takes no such names")
+    path = Path(os.fsdecode(path))
+    assert identify(path).name == path.name
+    with pytest.raises(EmbeddingsError, match="not valid UTF-8"):  # safetensors takes no such names
+        Pack(path)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_padded_with_zeros(tmp_path, dtype):
+    rows = ROWS.to(dtype)
+    padded = Pack(write(tmp_path / "p.safetensors", embedding(rows=rows))).find("plain").padded()
+    assert padded.shape == (512, 24)
+    assert padded.dtype == dtype
+    torch.testing.assert_close(padded[:5], rows, rtol=0, atol=0)
+    assert not padded[5:].any()
+
+
+def test_long_prompt_is_about_a_megabyte():
+    rows = torch.randn(126, 4096).to(torch.bfloat16)  # the published negative prompt's tokens
+    assert 1.0e6 < len(pack([embedding(rows=rows)])) < 1.1e6
+
+
+def test_same_prompts_give_the_same_bytes():
+    program = (
+        "import sys, torch; from backend.recammaster.embeddings import *;"
+        "sys.stdout.buffer.write(pack([Embedding(each, torch.ones(3, 4), 3, Encoder('ab', 'n')) for each in 'abcdef']))"
+    )
+    root = Path(__file__).resolve().parents[2]
+    environment = os.environ | {"PYTHONPATH": str(root)}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, check=True)
+    made = [Embedding(each, torch.ones(3, 4), 3, Encoder("ab", "n")) for each in "abcdef"]
+    assert done.stdout == pack(made)
+
+
+def test_several_encoders_in_one_pack(tmp_path):
+    other = Encoder("cd" * 32, "other")
+    found = Pack(write(tmp_path / "p.safetensors", embedding(), embedding(rows=ROWS + 1, encoder=other)))
+    assert found.encoders == [ENCODER, other]
+    assert found.find("plain").encoder == ENCODER
+    torch.testing.assert_close(found.find("plain", other.identity).rows, ROWS + 1)
+    assert found.find("plain", "ef" * 32) is None
+    assert found.has("plain", width=24)
+    assert not found.has("plain", width=25)
+
+
+def damaged(kind):
+    """The bytes of a pack that something is wrong with."""
+    whole = pack([embedding()])
+    entry = {"prompt": "plain", "tokens": 5, "encoder": "ab", "name": "n"}
+    if kind == "truncated":
+        return whole[:-1]
+    if kind == "half a header":
+        return whole[:50]
+    if kind == "empty":
+        return b""
+    if kind == "huge header":
+        return (2**62).to_bytes(8, "little") + whole[8:]
+    if kind == "text":
+        return b"prompts,\nlots of them\n" * 50
+    if kind == "other tensors":
+        return safetensors.torch.save({"encoder.weight": ROWS}, {"format": "pt"})
+    if kind == "no metadata":
+        return safetensors.torch.save({"prompt.0": ROWS})
+    stated = {
+        "no json": "{",
+        "a list": "[]",
+        "deep": "[" * 100000,
+        "later version": json.dumps({"version": 2, "prompts": [entry]}),
+        "no prompts": json.dumps({"version": 1}),
+        "more prompts than tensors": json.dumps({"version": 1, "prompts": [entry, entry]}),
+        "prompt is a number": json.dumps({"version": 1, "prompts": [entry | {"prompt": 5}]}),
+        "tokens are no number": json.dumps({"version": 1, "prompts": [entry | {"tokens": "5"}]}),
+        "fewer tokens than rows": json.dumps({"version": 1, "prompts": [entry | {"tokens": 4}]}),
+        "no encoder": json.dumps({"version": 1, "prompts": [{"prompt": "plain", "tokens": 5}]}),
+    }
+    rows = {
+        "too many rows": torch.ones(513, 4),
+        "no rows": torch.ones(0, 4),
+        "no matrix": torch.ones(4),
+        "whole numbers": torch.ones(5, 4, dtype=torch.int32),
+        "not finite": torch.full((5, 4), float("inf")),
+    }
+    text = stated.get(kind, json.dumps({"version": 1, "prompts": [entry | {"tokens": 600}]}))
+    return safetensors.torch.save({"prompt.0": rows.get(kind, ROWS)}, {FORMAT: text})
+
+
+DAMAGES = [
+    *(
+        "truncated",
+        "half a header",
+        "empty",
+        "huge header",
+        "text",
+        "other tensors",
+        "no metadata",
+        "no json",
+        "a list",
+    ),
+    *("deep", "later version", "no prompts", "more prompts than tensors", "prompt is a number", "tokens are no number"),
+    *("fewer tokens than rows", "no encoder", "too many rows", "no rows", "no matrix", "whole numbers", "not finite"),
+]
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_damaged_pack_is_named_in_one_sentence(tmp_path, kind):
+    path = tmp_path / "é pack.safetensors"
+    path.write_bytes(damaged(kind))
+    with pytest.raises(EmbeddingsError) as caught:
+        Pack(path).find("plain")
+    said = str(caught.value)
+    assert said.startswith(f"{str(path)!r} is no pack of prompts as `python -m backend embed` writes it, or a damaged")
+    assert said.endswith("make it anew, or take it away.")
+    assert "\n" not in said
+    assert len(said) < 400 + len(str(path))
+
+
+def test_pack_that_is_not_there(tmp_path):
+    with pytest.raises(EmbeddingsError, match=r"nothing\.safetensors' is no pack"):
+        Pack(tmp_path / "nothing.safetensors")
+    with pytest.raises(EmbeddingsError, match="is no pack"):
+        Pack(tmp_path)
+
+
+# Encoders
+
+
+def test_identity_is_of_the_content_and_not_of_the_place(tmp_path):
+    content = os.urandom(20_000_000)
+    one, two = tmp_path / "one.safetensors", tmp_path / "é" / "two.pth"
+    two.parent.mkdir()
+    one.write_bytes(content)
+    two.write_bytes(content)
+    assert identify(one).identity == identify(two).identity
+    assert (identify(one).name, identify(two).name) == ("one.safetensors", "two.pth")
+    two.write_bytes(content + b"x")
+    assert identify(one).identity != identify(two).identity
+
+
+@pytest.mark.parametrize("at", [0, 900_000, 10_000_000, 19_900_000])
+def test_identity_changes_with_any_matrix(tmp_path, at):
+    content = bytearray(os.urandom(20_000_000))
+    path = tmp_path / "encoder.safetensors"
+    path.write_bytes(content)
+    before = identify(path).identity
+    content[at : at + 100_000] = os.urandom(100_000)  # in scale, a matrix of UMT5-XXL is 15 to 80 times larger
+    path.write_bytes(content)
+    os.utime(path, ns=(1, 1))
+    assert identify(path).identity != before
+
+
+def test_identity_of_a_small_file_is_of_every_byte(tmp_path):
+    path = tmp_path / "encoder.safetensors"
+    found = set()
+    for at in range(0, 1000, 100):
+        content = bytearray(1000)
+        content[at] = 1
+        path.write_bytes(content)
+        os.utime(path, ns=(at, at))
+        found.add(identify(path).identity)
+    assert len(found) == 10
+
+
+def test_identity_takes_little_reading(tmp_path):
+    path = tmp_path / "encoder.safetensors"
+    with path.open("wb") as file:
+        file.truncate(12_000_000_000)  # a hole: it takes no room on most disks
+    started = time.monotonic()
+    identify(path)
+    assert time.monotonic() - started < 2
+
+
+def test_identity_of_a_folder(tmp_path):
+    for name, parts in (("a", ("1", "2")), ("b", ("2", "1")), ("c", ("1", "3"))):
+        folder = tmp_path / name
+        folder.mkdir()
+        for index, part in enumerate(parts):
+            (folder / f"model-{index}.safetensors").write_bytes(part.encode() * 99)
+        (folder / "config.json").write_text(name)
+    one, two, three = (identify(tmp_path / name).identity for name in "abc")
+    assert one == two != three
+    (tmp_path / "d").mkdir()
+    with pytest.raises(FileNotFoundError, match="has no weights"):
+        identify(tmp_path / "d")
+
+
+# The cache
+
+
+def test_cache_gives_back_what_was_kept_of_that_encoder(tmp_path):
+    cache, other = Cache(tmp_path), Encoder("cd" * 32, "other")
+    for prompt in ODD:
+        assert cache.keep(embedding(prompt)) is None
+    cache.keep(embedding(rows=ROWS + 1, encoder=other))
+    for prompt in ODD:
+        torch.testing.assert_close(cache.find(prompt, ENCODER.identity).rows, ROWS, rtol=0, atol=0)
+    torch.testing.assert_close(cache.find("plain", other.identity).rows, ROWS + 1, rtol=0, atol=0)
+    assert cache.find("another", ENCODER.identity) is None
+    assert cache.find("", other.identity) is None
+    assert cache.find("plain", ENCODER.identity, width=25) is None
+
+
+def test_no_file_is_named_after_a_prompt(tmp_path):
+    for prompt in ODD:
+        Cache(tmp_path).keep(embedding(prompt))
+    for path in tmp_path.rglob("*"):
+        assert set(path.name.removesuffix(".safetensors")) <= set("0123456789abcdef")
+    assert len(prompts_in(tmp_path)) == len(ODD)
+
+
+def test_encoder_used_last_comes_first(tmp_path):
+    cache, other = Cache(tmp_path), Encoder("cd" * 32, "other")
+    cache.keep(embedding())
+    cache.keep(embedding(encoder=other))
+    for path in tmp_path.rglob("*.safetensors"):
+        os.utime(path, (1e9, 1e9))
+    for encoder in (ENCODER, other, ENCODER):
+        cache.find("plain", encoder.identity)
+        assert cache.encoders(["plain", "another"])[0] == encoder
+        time.sleep(0.02)
+    assert cache.encoders(["another"]) == []
+
+
+@pytest.mark.parametrize("kind", [*DAMAGES, "another prompt", "another encoder"])
+def test_damaged_entry_counts_as_not_there_and_is_written_anew(tmp_path, kind):
+    cache = Cache(tmp_path)
+    cache.keep(embedding())
+    (path,) = prompts_in(tmp_path)
+    if kind == "another prompt":
+        write(path, embedding("renamed"))
+    elif kind == "another encoder":
+        write(path, embedding(encoder=Encoder(ENCODER.identity[:16] + "0" * 48, "alike")))
+    else:
+        path.write_bytes(damaged(kind))
+    assert cache.find("plain", ENCODER.identity) is None
+    cache.encoders(["plain"])
+    cache.keep(embedding())
+    torch.testing.assert_close(cache.find("plain", ENCODER.identity).rows, ROWS, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("place", ["file/below", "/proc/self/nothing"])
+def test_folder_that_takes_no_files(tmp_path, place):
+    (tmp_path / "file").write_text("in the way")
+    cache = Cache(tmp_path / place)
+    assert cache.keep(embedding())
+    assert cache.find("plain", ENCODER.identity) is None
+    assert cache.encoders(["plain"]) == []
+
+
+def test_folder_that_may_only_be_read(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    Cache(tmp_path).keep(embedding())
+    # Not by the folder's mode: root may write anywhere.
+    monkeypatch.setattr(embeddings.os, "utime", refuse)
+    monkeypatch.setattr(embeddings.tempfile, "mkstemp", refuse)
+    assert Cache(tmp_path).find("plain", ENCODER.identity) is not None
+    assert Cache(tmp_path).keep(embedding("new")) == "Permission denied"
+
+
+def test_no_folder_at_all():
+    cache = Cache(None)
+    assert cache.keep(embedding())
+    assert cache.find("plain", ENCODER.identity) is None
+    assert cache.encoders(["plain"]) == []
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    Cache(tmp_path).keep(embedding())
+    monkeypatch.setattr(embeddings.os, "replace", fail)
+    assert Cache(tmp_path).keep(embedding("new")) == "No space left on device"
+    assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 1
+
+
+def test_writers_at_the_same_time_never_show_half_an_entry(tmp_path):
+    cache = Cache(tmp_path)
+    rows = torch.ones(512, 256)
+    cache.keep(embedding(rows=rows))
+    missed, stop = [], threading.Event()
+
+    def write_on(value):
+        while not stop.is_set():
+            if cache.keep(embedding(rows=rows * value)):
+                missed.append(value)
+
+    def read_on():
+        for _ in range(100):
+            found = cache.find("plain", ENCODER.identity)
+            if found is None or len(found.rows.unique()) != 1:
+                missed.append(found)
+
+    writers = [threading.Thread(target=write_on, args=(value,)) for value in (1, 2, 3)]
+    for each in writers:
+        each.start()
+    try:
+        read_on()
+    finally:
+        stop.set()
+        for each in writers:
+            each.join()
+    assert missed == []
+    assert len(prompts_in(tmp_path)) == 1
+
+
+def test_what_was_not_used_for_longest_goes_first(tmp_path, monkeypatch):
+    cache = Cache(tmp_path)
+    names = "abcdef"
+    for prompt in names:
+        cache.keep(embedding(prompt))
+    paths = {prompt: path for path, (prompt,) in prompts_in(tmp_path).items()}
+    for age, prompt in enumerate(names):
+        os.utime(paths[prompt], (1e9 + age, 1e9 + age))
+    (tmp_path / "mine.txt").write_text("the user's")
+    (paths["a"].parent / "mine.safetensors").write_text("the user's")
+    cache.find("a", ENCODER.identity)  # used just now
+    size = paths["a"].stat().st_size
+    monkeypatch.setattr(embeddings, "CACHE_BYTES", 4 * size + 10)
+    cache.keep(embedding("g"))
+    assert {prompt for prompt in "abcdefg" if cache.find(prompt, ENCODER.identity)} == set("aefg")
+    assert (tmp_path / "mine.txt").exists()
+    assert (paths["a"].parent / "mine.safetensors").exists()
+
+
+def test_what_a_killed_writer_left_goes_after_a_day(tmp_path):
+    cache = Cache(tmp_path)
+    cache.keep(embedding())
+    (path,) = prompts_in(tmp_path)
+    old, new = path.with_name(".x.part"), path.with_name(".y.part")
+    for each in (old, new):
+        each.write_text("half")
+    os.utime(old, (time.time() - 90000,) * 2)
+    cache.keep(embedding("new"))
+    assert not old.exists()
+    assert new.exists()
+
+
+@pytest.mark.parametrize(
+    ("platform", "variables", "expected"),
+    [
+        ("linux", {"RECAM_CACHE": "/c"}, "/c/prompts"),
+        ("linux", {"XDG_CACHE_HOME": "/x"}, "/x/recam/prompts"),
+        ("linux", {"XDG_CACHE_HOME": "relative"}, "/home/me/.cache/recam/prompts"),
+        ("linux", {}, "/home/me/.cache/recam/prompts"),
+        ("darwin", {"XDG_CACHE_HOME": "/x"}, "/home/me/Library/Caches/recam/prompts"),
+        ("win32", {"LOCALAPPDATA": "/l"}, "/l/recam/cache/prompts"),
+        ("win32", {}, "/home/me/AppData/Local/recam/cache/prompts"),
+        ("darwin", {"RECAM_CACHE": "~/c"}, "/home/me/c/prompts"),
+    ],
+)
+def test_folder_of_each_system(monkeypatch, platform, variables, expected):
+    for name in ("RECAM_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in ({"HOME": "/home/me"} | variables).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(embeddings.sys, "platform", platform)
+    assert embeddings.cache_folder() == Path(expected)
+
+
+def test_no_home(monkeypatch):
+    def none():
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("RECAM_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(embeddings.Path, "home", none)
+    assert embeddings.cache_folder() is None
