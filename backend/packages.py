@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 
 from .contract import ENGINES
 
@@ -16,6 +17,17 @@ _NEEDED = {
 def lacking(engine: str) -> list[str]:
     """The modules that an engine needs and this Python has not, as they are imported."""
     return [name for name in _NEEDED[engine] if importlib.util.find_spec(name) is None]
+
+
+def complaint(engine: str) -> str | None:
+    """What this Python lacks for an engine and how to add it, in one sentence; None where it has all."""
+    missing = lacking(engine)
+    if not missing:
+        return None
+    names, further = ", ".join(missing), "" if engine == ENGINES[0] else f" --also {engine}"
+    command = f"python -m backend.environment make backend{further}"
+    remedy = f"run the backend with .venvs/backend's Python, after `make setup` or `{command}`"
+    return f"this Python ({sys.executable}) lacks {names}, which {engine} needs: {remedy}"
 
 
 def engines() -> list[str]:

@@ -21,13 +21,15 @@ class ProgressBar:
         self._interactive = stream.isatty()
         self._throttle = Throttle(_REDRAW_SECONDS if self._interactive else _LINE_SECONDS)
         self._width = 0
+        self._phase_width = 10
 
     def show(self, progress: Progress) -> None:
         """Show where the work stands, if it is time to."""
         if not self._throttle.is_due(progress):
             return
         if self._interactive:
-            self._redraw(_bar(progress))
+            self._phase_width = max(self._phase_width, len(progress.phase))
+            self._redraw(_bar(progress, self._phase_width))
         else:
             self._stream.write(_line(progress) + "\n")
             self._stream.flush()
@@ -45,19 +47,24 @@ class ProgressBar:
         self._width = len(text)
 
 
-def _bar(progress: Progress) -> str:
+def _bar(progress: Progress, phase_width: int) -> str:
     share = progress.step / progress.total if progress.total else 0.0
     filled = round(min(share, 1.0) * _CELLS)
-    return f"{progress.phase:<10} [{'#' * filled}{'.' * (_CELLS - filled)}] {_numbers(progress)}"
+    return f"{progress.phase:<{phase_width}} [{'#' * filled}{'.' * (_CELLS - filled)}] {_numbers(progress)}"
 
 
 def _line(progress: Progress) -> str:
-    return f"{progress.phase} {_numbers(progress)}"
+    return f"{progress.phase} {_numbers(progress)}".rstrip()
 
 
 def _numbers(progress: Progress) -> str:
-    left = "" if progress.seconds_left is None else f", {_clock(progress.seconds_left)} left"
-    return f"{progress.step}/{progress.total}{left}"
+    """Where a phase is one piece, such as a file to load, there is nothing to count in it."""
+    known = []
+    if progress.total > 1:
+        known.append(f"{progress.step}/{progress.total}")
+    if progress.seconds_left is not None:
+        known.append(f"{_clock(progress.seconds_left)} left")
+    return ", ".join(known)
 
 
 def _clock(seconds: float) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from . import cameras, contract
+from . import cameras, contract, generation_options
 from .cameras.formats import published, recam
 from .contract import ContractError, Depth, EngineSettings, Footage, Intrinsics, Job, Output, Trajectory
 from .media.depthmaps import open_depth
@@ -26,7 +26,7 @@ _DATA_LENS = (24.0, 23.76)
 """Focal length and sensor width, millimetres, of the footage that the published trajectories belong to."""
 
 _SUFFIXES = {suffix: name for name, suffix in contract.FORMATS.items() if suffix}
-_BESIDE_JOB_FILE = ("job", "output", "debug", "run")
+_BESIDE_JOB_FILE = ("job", "output", "debug", "run", *generation_options.OF_MACHINE)
 _DEFAULTS: dict[str, Any] = {
     "engine": "reproject",
     "seed": 0,
@@ -39,7 +39,7 @@ _DEFAULTS: dict[str, Any] = {
 
 
 def from_job_file(options: argparse.Namespace) -> Job:
-    """The job in a file, or in a take's record, with ``--output`` in the place of its own.
+    """The job in a file, or in a take's record, with ``--output``, and what it says of the machine, as the options say.
 
     Raises:
         ContractError: names the field, or an option that a job file says already.
@@ -52,6 +52,7 @@ def from_job_file(options: argparse.Namespace) -> Job:
             job = contract.loads(file.read())
     except OSError as error:
         raise ContractError("job", f"{options.job!r} ({error.strerror})", "a file that can be read") from None
+    job = dataclasses.replace(job, settings=generation_options.moved(job.settings, options))
     if options.output is None:
         return job
     output = dataclasses.replace(
@@ -72,6 +73,8 @@ def from_clip(options: argparse.Namespace, tell: Callable[[str], None]) -> Job:
         FootageError: the footage or its depth cannot be read; a sentence that names the option.
     """
     _check_all_used(options)
+    engine = options.engine or _DEFAULTS["engine"]
+    generation = generation_options.generation(options, engine, _size(options, "network_size"))
     options = argparse.Namespace(**vars(options))
     for name, default in _DEFAULTS.items():
         if getattr(options, name) is None:
@@ -80,7 +83,7 @@ def from_clip(options: argparse.Namespace, tell: Callable[[str], None]) -> Job:
         if getattr(options, name) is None:
             raise ContractError(_option(name), "nothing", "all of --footage, --trajectory and --output, or a job file")
     footage, rate = _footage(options)
-    width, height = _size(options.size) if options.size else (footage.width, footage.height)
+    width, height = _size(options, "size") or (footage.width, footage.height)
     count = len(footage.frames)
     kept = _kept(options.frames, count)
     _check_lens_used(options)
@@ -95,7 +98,12 @@ def from_clip(options: argparse.Namespace, tell: Callable[[str], None]) -> Job:
         source=None if source is None else _first(kept, source),
         lens=None if source is not None else _footage_lens(options, footage),
         output=_output(options, width, height, rate),
-        settings=EngineSettings(engine=options.engine, seed=options.seed, depth=_depth(options, footage, shown)),
+        settings=EngineSettings(
+            engine=options.engine,
+            seed=options.seed,
+            depth=_depth(options, footage, shown),
+            generation=generation,
+        ),
         subject_distance=options.subject_distance,
     )
 
@@ -269,10 +277,14 @@ def _lens(options: argparse.Namespace) -> tuple[float, float] | None:
 # Texts
 
 
-def _size(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"([1-9][0-9]*)[xX]([1-9][0-9]*)", text)
+def _size(options: argparse.Namespace, name: str) -> tuple[int, int] | None:
+    """Width and height, where they are given."""
+    text = getattr(options, name)
+    if text is None:
+        return None
+    match = re.fullmatch(r"([1-9][0-9]{0,8})[xX]([1-9][0-9]{0,8})", text)
     if match is None:
-        raise ContractError("--size", text, "width and height, like 832x480")
+        raise ContractError(_option(name), text, "width and height, like 832x480")
     return int(match[1]), int(match[2])
 
 

@@ -14,8 +14,9 @@ import threading
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from . import __version__, contract, packages
+from . import __version__, contract, generation_options, packages
 from .contract import ContractError, Job
+from .recammaster.embedding_command import add_embed
 
 FAILED = 1
 BAD_INPUT = 2
@@ -60,10 +61,8 @@ def _schema(_options: argparse.Namespace) -> int:
 
 
 def _render(options: argparse.Namespace) -> int:
-    lacking = packages.lacking(options.engine or "reproject")
-    if lacking:
-        remedy = "run the backend with .venvs/backend's Python (`make setup` makes it)"
-        return _say(f"this Python ({sys.executable}) lacks {', '.join(lacking)}: {remedy}", BAD_INPUT)
+    if complaint := packages.complaint(options.engine or "reproject"):
+        return _say(complaint, BAD_INPUT)
     from . import request
     from .media.errors import FootageError
 
@@ -73,6 +72,8 @@ def _render(options: argparse.Namespace) -> int:
         if options.debug:
             raise
         return _say(str(error), BAD_INPUT)
+    if complaint := packages.complaint(job.settings.engine):
+        return _say(complaint, BAD_INPUT)
     return _make(job, debug=options.debug)
 
 
@@ -142,6 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"recam {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_render(commands)
+    add_embed(commands)
     serve = commands.add_parser("serve", help="take jobs on stdin (JSON-RPC 2.0, one message a line)")
     serve.add_argument("--log", metavar="FILE", help="write stderr there")
     serve.set_defaults(run=_serve, debug=False)
@@ -159,6 +161,9 @@ it is the beginning of the take that the whole clip would give.
 
 A trajectory without a lens (the published one) is given that of its data, 24 mm on a sensor 23.76 mm wide, or what
 --lens or --fov say. Where a trajectory has its own, --lens and --fov speak of the footage's lens only.
+
+--engine recammaster needs weights, which --models or RECAM_MODELS tell the folder of, and a large GPU or much time:
+see docs/recammaster.md.
 """
 
 
@@ -192,4 +197,5 @@ def _add_render(commands: Any) -> None:
     clip.add_argument("--frames", type=int, metavar="N", help="only the first N frames of the take")
     clip.add_argument("--format", choices=tuple(contract.FORMATS), help="(default: by the ending of OUT; folder: png)")
     clip.add_argument("--mask", action="store_true", default=None, help="also store which pixels were invented")
+    generation_options.add(parser)
     parser.set_defaults(run=_render)

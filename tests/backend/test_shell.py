@@ -23,6 +23,7 @@ from typed_jobs import job_of, options
 
 from backend import contract, shell
 from backend.contract import Progress
+from backend.generation_options import OF_MACHINE
 from backend.progressbar import ProgressBar
 
 ENVIRONMENT = os.environ | {
@@ -180,8 +181,9 @@ def test_python_without_what_the_backend_runs_on_is_told_where_it_is(folder, cli
     done = subprocess.run(bare, capture_output=True, timeout=20, check=False)
     assert (done.returncode, done.stdout) == (2, b"")
     assert done.stderr.decode() == (
-        f"recam: this Python ({sys.executable}) lacks numpy, cv2, av, numba, OpenEXR: "
-        "run the backend with .venvs/backend's Python (`make setup` makes it)\n"
+        f"recam: this Python ({sys.executable}) lacks numpy, cv2, av, numba, OpenEXR, which reproject needs: "
+        "run the backend with .venvs/backend's Python, after `make setup` or "
+        "`python -m backend.environment make backend`\n"
     )
 
 
@@ -190,7 +192,7 @@ def clip_options():
     group = argparse._SubParsersAction  # what holds the commands' parsers
     commands = next(each for each in shell._parser()._actions if isinstance(each, group))
     for action in commands.choices["render"]._actions:
-        if action.dest not in ("help", "job", "output", "debug"):
+        if action.dest not in ("help", "job", "output", "debug", *OF_MACHINE):
             value = action.choices[0] if action.choices else "1"
             yield [action.option_strings[0], *([value] if action.nargs is None else [])]
 
@@ -312,3 +314,23 @@ def test_bar_without_a_terminal_is_seldom_a_line():
         bar.show(Progress(phase="drawing", step=step, total=1000, seconds_left=3600 + 120 - step))
     bar.clear()
     assert stream.getvalue().splitlines() == ["drawing 0/1000, 1:02:00 left", "drawing 1000/1000, 45:20 left"]
+
+
+class Terminal(Lines):
+    def isatty(self):
+        return True
+
+    def fileno(self):
+        raise OSError
+
+
+def test_bar_of_a_long_phase_tells_what_is_done_and_how_long_it_takes():
+    stream = Terminal()
+    bar = ProgressBar(stream)
+    bar.show(Progress(phase="loading the network", step=0, total=1, seconds_left=None))
+    bar.show(Progress(phase="sampling", step=25, total=50, seconds_left=7250))
+    shown = stream.getvalue().split("\r")[1:]
+    # One piece: there is nothing to count. What comes after begins in the same column.
+    assert shown[0] == f"loading the network [{'.' * 24}] "
+    assert shown[1] == f"{'sampling':<19} [{'#' * 12}{'.' * 12}] 25/50, 2:00:50 left"
+    assert all(len(each) < 80 for each in shown)
