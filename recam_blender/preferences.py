@@ -21,8 +21,12 @@ ADDON = ".".join(__package__.split(".")[:3])
 ENVIRONMENT_VARIABLE = "RECAM_PYTHON"
 MODELS_VARIABLE = "RECAM_MODELS"
 
-MODEL_FILES = tuple(each.name for each in dataclasses.fields(contract.Models) if each.name != "folder")
-"""The model files that can be named one by one."""
+MODEL_FILES = {
+    "preview_decoder" if each.name == "preview" else each.name: each.name
+    for each in dataclasses.fields(contract.Models)
+    if each.name != "folder"
+}
+"""The model files that can be named one by one, as they are called here, and by contract.Models."""
 
 
 class RECAM_AP_preferences(bpy.types.AddonPreferences):
@@ -70,7 +74,7 @@ class RECAM_AP_preferences(bpy.types.AddonPreferences):
     lora: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Draft LoRA", description="A few-step LoRA for quality Draft", subtype="FILE_PATH"
     )
-    preview: bpy.props.StringProperty(  # type: ignore[valid-type]
+    preview_decoder: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Preview Decoder", description="The tiny decoder taew2_1, for sharper previews", subtype="FILE_PATH"
     )
 
@@ -135,7 +139,7 @@ def models(*, folder: str = "", files: Mapping[str, str] | None = None) -> contr
     found = {}
     elsewhere = folder or os.environ.get(MODELS_VARIABLE, "")
     if not elsewhere:
-        found = {name: path for name in MODEL_FILES if (path := _path(name))}
+        found = {field: path for name, field in MODEL_FILES.items() if (path := _path(name))}
     found |= files or {}
     place = elsewhere or _path("models")
     if place and not os.path.isdir(place):

@@ -47,7 +47,7 @@ class Request:
         depth: one of DEPTH_CHOICES.
         depth_path: file or folder of depth, for ``depth="file"``.
         depth_scale: metres per unit of those files (16-bit PNG: metres at white).
-        prompt: for engines that generate, as all that follows up to ``preview``: see contract.Generation.
+        prompt: for engines that generate, as all that follows up to ``preview_decoder``: see contract.Generation.
         negative_prompt: None for the published one.
         quality: one of contract.QUALITIES.
         steps: None for the quality's.
@@ -96,7 +96,7 @@ class Request:
     tokenizer: str = ""
     embeddings: str = ""
     lora: str = ""
-    preview: str = ""
+    preview_decoder: str = ""
     format: str = "h264"
     mask: bool = False
     width: int = 0
@@ -145,8 +145,8 @@ class Request:
         return contract.Generation(**same, **network, models=models, device=device)
 
     def model_files(self) -> dict[str, str]:
-        """The model files that are named one by one."""
-        return {name: path for name in MODEL_FILES if (path := getattr(self, name))}
+        """The model files that are named one by one, by the names of contract.Models."""
+        return {field: path for name, field in MODEL_FILES.items() if (path := getattr(self, name))}
 
 
 _OF_NETWORK = ("frames", "width", "height")
@@ -229,11 +229,13 @@ def from_texts(values: dict[str, str]) -> Request:
     # Who names files means them; in the panel the path stays when another depth is chosen.
     if read.get("depth_path") and read.setdefault("depth", "file") != "file":
         raise ReCamError(f"There are depth files, but the depth is {read['depth']}; leave one of them out.")
-    # Who names the engine may keep what only the other one heeds, to compare the two; who does not has forgotten it.
+    # Who names engine and quality may keep what only another one heeds, to compare them; who does not forgot to.
     if "engine" not in read and (vain := sorted(_FOR_GENERATING & read.keys())):
         raise ReCamError(
             f"{vain[0]} says nothing to the engine {Request.engine}; give the engine too ({', '.join(GENERATES)})."
         )
+    if read.get("lora") and "quality" not in read:
+        raise ReCamError(f"lora says nothing to the quality {Request.quality}; give the quality too (draft).")
     return Request(**read)
 
 

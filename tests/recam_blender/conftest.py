@@ -18,6 +18,8 @@ import pytest
 _resources = tempfile.mkdtemp(prefix="recam-blender-")
 atexit.register(shutil.rmtree, _resources, ignore_errors=True)
 os.environ["BLENDER_USER_RESOURCES"] = _resources
+# Nor does the worker write to a user's folders: not what it keeps of prompts.
+os.environ["RECAM_CACHE"] = os.path.join(_resources, "cache")
 
 import bpy  # noqa: E402
 

@@ -274,7 +274,13 @@ def test_who_forgets_the_engine_is_told_rather_than_given_the_other_ones_take(re
     value = {"quality": "draft", "steps": "5", "network_width": "64"}.get(name, "cpu")
     refused(recam, lambda: texts(**{name: value}), name, "recammaster")
     # Who names it compares the two.
-    assert texts(**{name: value}, engine="reproject").engine == "reproject"
+    assert texts(**{"quality": "good", name: value}, engine="reproject").engine == "reproject"
+
+
+def test_who_gives_the_drafts_lora_means_a_draft(recam, texts):
+    refused(recam, lambda: texts(engine="recammaster", lora="a"), "lora", "draft")
+    assert texts(engine="recammaster", lora="a", quality="draft").lora == "a"
+    assert texts(engine="recammaster", lora="a", quality="final").lora == "a"
 
 
 # Models
@@ -288,6 +294,13 @@ def places(folder):
     for name in ("a.ckpt", "b.ckpt", "v.pth"):
         (folder / name).write_bytes(b"")
     return folder
+
+
+def test_every_model_file_of_the_contract_can_be_named(recam, own):
+    fields = set(recam.backend("contract").Models.__dataclass_fields__)
+    assert {*recam("preferences").MODEL_FILES.values(), "folder"} == fields
+    assert {*recam("preferences").MODEL_FILES} < {*own.bl_rna.properties.keys()}
+    assert {*recam("preferences").MODEL_FILES} < {*recam("request").Request.__dataclass_fields__}
 
 
 def test_models_are_looked_for_where_was_said_last(recam, own, places, monkeypatch):
