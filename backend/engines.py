@@ -94,6 +94,7 @@ class Shot:
         width, height: of the take, pixels.
         source_known: whether the job said how the source camera moved; else it is taken to stand still.
         mask: whether the take's mask is stored as well.
+        rate: timeline frames per second.
     """
 
     footage: FrameSource
@@ -106,6 +107,7 @@ class Shot:
     height: int
     source_known: bool = True
     mask: bool = False
+    rate: float = 24.0
 
     @property
     def length(self) -> int:

@@ -121,6 +121,7 @@ def _make_take(
         height=job.output.height,
         source_known=job.source is not None,
         mask=job.output.mask,
+        rate=float(job.output.rate),
     )
     step("preparing", 0, 1)
     encoder = stack.enter_context(pipeline.Encoder(job.output, gate, whole_chroma=footage.whole_chroma))
