@@ -10,7 +10,11 @@ from .contract import ENGINES
 _ALWAYS = ("numpy", "cv2", "av", "numba", "OpenEXR")
 _NEEDED = {
     "reproject": _ALWAYS,
-    "recammaster": (*_ALWAYS, "torch", "diffusers", "transformers", "accelerate", "safetensors", "peft", "ftfy"),
+    "recammaster": (
+        *_ALWAYS,
+        *("torch", "diffusers", "transformers", "accelerate", "safetensors", "peft", "sentencepiece", "ftfy"),
+        *("PIL", "psutil"),
+    ),
 }
 
 
