@@ -51,7 +51,7 @@ class RECAM_PT_main(bpy.types.Panel):
         if uses_depth:
             _depth(column, settings)
         else:
-            column.prop(settings, "quality")
+            column.row().prop(settings, "quality", expand=True)
             column.prop(settings, "prompt")
             column.prop(settings, "seed")
             _network(layout, settings)
