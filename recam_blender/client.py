@@ -150,6 +150,11 @@ class Worker:
         return not self._over and not self._closing and self._process.poll() is None
 
     @property
+    def leaving(self) -> bool:
+        """Whether it has still to let go of a cancelled job. If it does not in time, it is killed."""
+        return bool(self._leaving)
+
+    @property
     def pid(self) -> int:
         """The process."""
         return self._process.pid

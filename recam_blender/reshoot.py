@@ -74,8 +74,7 @@ def reshoot(
     """
     with _in_words(), runtime.scratch_folder() as folder:
         check_models(request)
-        worker = runtime.worker(python)
-        yield from _wait_for(worker)
+        worker = yield from _worker(python)
         _check_folder(_folder(request))
         shots = yield from plan(request, folder)
         made: list[Take] = []
@@ -136,13 +135,22 @@ def drain(work: Generator[Step, None, T], report: Callable[[Progress], None] = l
 # Making: the worker's part, and what goes before and after it
 
 
-def _wait_for(worker: client.Worker) -> Generator[Step, None, None]:
-    """Until the worker has said that it is one: before anything slow is done for its sake."""
+def _worker(python: str) -> Generator[Step, None, client.Worker]:
+    """A worker that is free and has said that it is one: before anything slow is done for its sake.
+
+    One that is still busy with a cancelled job is waited for: a step of a network may take longer than a cancel may,
+    and what is killed for that must not take the next job along, nor must two share a GPU.
+    """
+    waiting = Step(Progress(phase="Starting", step=0, total=0), idle=True)
+    while runtime.worker(python).leaving:
+        yield waiting
+    worker = runtime.worker(python)
     while worker.greeting is None:
         for event in worker.poll():
             if isinstance(event, client.Died):
                 raise ReCamError(event.message)
-        yield Step(Progress(phase="Starting", step=0, total=0), idle=True)
+        yield waiting
+    return worker
 
 
 def _check_folder(folder: str) -> None:

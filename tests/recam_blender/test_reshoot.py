@@ -316,6 +316,25 @@ def test_a_worker_killed_in_mid_job_is_an_error_and_the_next_job_works(edit, ask
     assert run(asked(folder=str(folder))).takes[0].result.frames == shots.FRAMES
 
 
+def test_a_worker_that_heeds_no_cancel_does_not_take_the_next_job_along(
+    edit, asked, run, recam, folder, backend_python
+):
+    worker = recam("runtime").worker(backend_python)
+    worker.hello()
+    worker._cancel_grace = 1.0
+    work = recam("reshoot").reshoot(asked(folder=str(folder)), python=backend_python)
+    for step in work:
+        if step.idle:
+            os.kill(worker.pid, signal.SIGSTOP)  # as deaf as one whose step takes minutes
+            break
+    work.close()
+    assert worker.leaving
+    assert run(asked(folder=str(folder))).takes[0].result.frames == shots.FRAMES
+    assert not worker.alive
+    assert recam("runtime")._worker is not worker
+    assert shots.left_behind(folder) == ["clip.mkv"]
+
+
 def test_closing_the_work_cancels_it_and_leaves_nothing(edit, asked, run, recam, folder, backend_python):
     before = {name: len(getattr(bpy.data, name)) for name in ("scenes", "objects", "cameras", "images", "materials")}
     work = recam("reshoot").reshoot(asked(folder=str(folder)), python=backend_python)
