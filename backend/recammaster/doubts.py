@@ -168,8 +168,8 @@ def _frames(length: int, frames: int) -> str:
         return f"{length} frames were shown to the network as {frames}, with others in between made by optical flow."
     if length <= 2 * frames:
         return (
-            f"{length} frames were shown to the network as {frames}, and the take's remaining ones ({length - frames}) are "
-            "made by optical flow from those around them."
+            f"{length} frames were shown to the network as {frames}, and the take's remaining ones ({length - frames}) "
+            "are made by optical flow from those around them."
         )
     return (
         f"{length} frames were shown to the network as {frames}, less than half of them, and the take's others are "
