@@ -110,9 +110,9 @@ def _lines(path: str) -> list[str]:
 def _output(path: str) -> Path:
     output = Path(os.path.abspath(path))
     if output.suffix != ".safetensors":
-        raise ContractError("--output", path, "a name that ends in .safetensors")
+        raise ContractError("--output", repr(path), "a name that ends in .safetensors")
     if os.path.lexists(output):
-        raise ContractError("--output", path, "a new file: nothing is overwritten")
+        raise ContractError("--output", repr(path), "a new file: nothing is overwritten")
     return output
 
 
@@ -161,7 +161,7 @@ def _encode(prompts: list[str], models: Models, device: str) -> Encoded:
 
     found = _without_packs(find(models))
     try:
-        return text.encode(prompts, found, choose(device), report)
+        return text.encode(prompts, found, choose(device).device, report)
     finally:
         bar.clear()
 

@@ -9,6 +9,7 @@ in these files in plain words**: who can read a pack or the cache can read them.
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import hashlib
 import json
@@ -26,6 +27,8 @@ import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor
+
+from . import headers
 
 FORMAT = "recam_embeddings"
 """The key of the metadata that makes a safetensors file a pack."""
@@ -58,7 +61,7 @@ class Encoder:
     """Which text encoder.
 
     Attributes:
-        identity: hexadecimal digits, the same for the same weights wherever they lie; see :func:`identify`.
+        identity: hexadecimal digits, the same for the same weights wherever they lie; see :func:`encoder_of`.
         name: of its file, for people.
     """
 
@@ -88,16 +91,15 @@ class Embedding:
         return torch.cat([self.rows, self.rows.new_zeros(missing, self.rows.shape[1])])
 
 
-def identify(path: Path) -> Encoder:
+def encoder_of(path: Path) -> Encoder:
     """Which encoder lies in this file or folder.
 
     Two files are taken for the same if they are equally long and agree in their first megabyte, which has a
     safetensors file's names and shapes, and in 1024 samples spread evenly: several in each matrix, so that weights
     trained further, or stored in another type, are told apart without reading 11 GB. Where it lies plays no part.
-    Raises OSError.
+    Raises OSError, or headers.Unreadable where a part is missing.
     """
-    files = [path] if path.is_file() else _weights(path)
-    stamps = tuple((str(each), (stat := each.stat()).st_size, stat.st_mtime_ns) for each in files)
+    stamps = tuple((str(each), (stat := each.stat()).st_size, stat.st_mtime_ns) for each in _weights(path))
     return Encoder(_digest(stamps), path.name)
 
 
@@ -328,11 +330,14 @@ def _trim(folder: Path) -> None:
 # Encoders
 
 
-def _weights(folder: Path) -> list[Path]:
-    for pattern in ("*.safetensors", "*.bin"):
-        if found := sorted(folder.glob(pattern)):
-            return found
-    raise FileNotFoundError(f"{str(folder)!r} has no weights in it")
+def _weights(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    # The folder of a pipeline, as :func:`backend.recammaster.checkpoint.load_text_encoder` takes it too.
+    found = headers.weights_of(path) or headers.weights_of(path / "text_encoder")
+    if not found:
+        raise FileNotFoundError(errno.ENOENT, "there are no weights in it")
+    return found
 
 
 @functools.lru_cache(maxsize=16)

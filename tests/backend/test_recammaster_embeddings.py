@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 
 from backend.recammaster import embeddings
-from backend.recammaster.embeddings import FORMAT, Cache, Embedding, EmbeddingsError, Encoder, Pack, identify, pack
+from backend.recammaster.embeddings import FORMAT, Cache, Embedding, EmbeddingsError, Encoder, Pack, encoder_of, pack
 
 ENCODER = Encoder("ab" * 32, "umt5 é.safetensors")
 ROWS = torch.randn(5, 24, generator=torch.Generator().manual_seed(0))
@@ -66,7 +66,7 @@ def test_file_whose_name_is_no_utf_8(tmp_path):
     except OSError:
         pytest.skip("this file system takes no such names")
     path = Path(os.fsdecode(path))
-    assert identify(path).name == path.name
+    assert encoder_of(path).name == path.name
     with pytest.raises(EmbeddingsError, match="not valid UTF-8"):  # safetensors takes no such names
         Pack(path)
 
@@ -196,10 +196,10 @@ def test_identity_is_of_the_content_and_not_of_the_place(tmp_path):
     two.parent.mkdir()
     one.write_bytes(content)
     two.write_bytes(content)
-    assert identify(one).identity == identify(two).identity
-    assert (identify(one).name, identify(two).name) == ("one.safetensors", "two.pth")
+    assert encoder_of(one).identity == encoder_of(two).identity
+    assert (encoder_of(one).name, encoder_of(two).name) == ("one.safetensors", "two.pth")
     two.write_bytes(content + b"x")
-    assert identify(one).identity != identify(two).identity
+    assert encoder_of(one).identity != encoder_of(two).identity
 
 
 @pytest.mark.parametrize("at", [0, 900_000, 10_000_000, 19_900_000])
@@ -207,11 +207,11 @@ def test_identity_changes_with_any_matrix(tmp_path, at):
     content = bytearray(os.urandom(20_000_000))
     path = tmp_path / "encoder.safetensors"
     path.write_bytes(content)
-    before = identify(path).identity
+    before = encoder_of(path).identity
     content[at : at + 100_000] = os.urandom(100_000)  # in scale, a matrix of UMT5-XXL is 15 to 80 times larger
     path.write_bytes(content)
     os.utime(path, ns=(1, 1))
-    assert identify(path).identity != before
+    assert encoder_of(path).identity != before
 
 
 def test_identity_of_a_small_file_is_of_every_byte(tmp_path):
@@ -222,7 +222,7 @@ def test_identity_of_a_small_file_is_of_every_byte(tmp_path):
         content[at] = 1
         path.write_bytes(content)
         os.utime(path, ns=(at, at))
-        found.add(identify(path).identity)
+        found.add(encoder_of(path).identity)
     assert len(found) == 10
 
 
@@ -231,7 +231,7 @@ def test_identity_takes_little_reading(tmp_path):
     with path.open("wb") as file:
         file.truncate(12_000_000_000)  # a hole: it takes no room on most disks
     started = time.monotonic()
-    identify(path)
+    encoder_of(path)
     assert time.monotonic() - started < 2
 
 
@@ -242,11 +242,16 @@ def test_identity_of_a_folder(tmp_path):
         for index, part in enumerate(parts):
             (folder / f"model-{index}.safetensors").write_bytes(part.encode() * 99)
         (folder / "config.json").write_text(name)
-    one, two, three = (identify(tmp_path / name).identity for name in "abc")
+        index = {"weight_map": {str(part): f"model-{part}.safetensors" for part in range(2)}}
+        (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    one, two, three = (encoder_of(tmp_path / name).identity for name in "abc")
     assert one == two != three
+    (tmp_path / "pipeline").mkdir()
+    (tmp_path / "a").rename(tmp_path / "pipeline" / "text_encoder")
+    assert encoder_of(tmp_path / "pipeline").identity == one
     (tmp_path / "d").mkdir()
-    with pytest.raises(FileNotFoundError, match="has no weights"):
-        identify(tmp_path / "d")
+    with pytest.raises(FileNotFoundError, match="no weights"):
+        encoder_of(tmp_path / "d")
 
 
 # The cache
