@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "WAN_1_3B",
     "CheckpointError",
+    "config_of",
     "from_published",
     "load_text_encoder",
     "load_tokenizer",
@@ -108,6 +109,11 @@ def load_transformer(
         return torch.float32 if any(each in name.split(".") for each in kept) else main
 
     return fill(model, path, kind, from_published if kind.naming == "published" else dict, dtype_of)
+
+
+def config_of(path: Path | str) -> dict[str, Any]:
+    """The sizes of a network as :func:`load_transformer` takes them, without its weights. Raises CheckpointError."""
+    return dict(_transformer_config(*expect(Path(path), identify.TRANSFORMER)))
 
 
 def load_vae(path: Path | str, dtype: torch.dtype | None = None) -> AutoencoderKLWan:

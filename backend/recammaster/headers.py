@@ -232,7 +232,7 @@ def read_pickle(path: Path) -> dict[str, Any]:
         match = re.search(r"GLOBAL (\S+)|(?:module|class|type) ([\w.]+)", str(error))
         named = f" ({match[1] or match[2]})" if match else ""
         raise Unreadable(f"not opened: it holds Python code{named} beside weights, which could do anything") from error
-    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, EOFError, IndexError) as error:
+    except Exception as error:  # a damaged pickle makes it raise anything
         raise Unreadable(f"damaged ({_first_line(error)}); download it again") from error
     if isinstance(found, dict) and isinstance(found.get("state_dict"), dict):
         found = found["state_dict"]
@@ -251,7 +251,7 @@ def _check_zip(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
-    except zipfile.BadZipFile:
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OverflowError, struct.error):
         raise Unreadable("cut off, or damaged: the end of it is missing; download it again") from None
     if any(each.flag_bits & 1 for each in members):
         raise Unreadable("an encrypted archive")

@@ -19,14 +19,15 @@ OTHER, BROKEN = "other", "broken"
 PACK_KEY = "recam_embeddings"
 """What marks a pack; :data:`backend.recammaster.embeddings.FORMAT`, which cannot be had without torch."""
 
+# What they are called where a sentence begins.
 EXPECTED = {
     TRANSFORMER: "ReCamMaster's network",
     VAE: "Wan 2.1's VAE",
     TEXT_ENCODER: "UMT5-XXL's text encoder",
     TOKENIZER: "UMT5's tokenizer",
-    EMBEDDINGS: "a pack of encoded prompts",
-    LORA: "a LoRA",
-    PREVIEW: "the tiny decoder taew2_1",
+    EMBEDDINGS: "A pack of encoded prompts",
+    LORA: "A LoRA of few steps for Wan 2.1's network of 1.3B",
+    PREVIEW: "The tiny decoder taew2_1",
 }
 
 WHERE = {
@@ -90,6 +91,8 @@ def identify(path: Path) -> Kind:
     try:
         if path.is_dir():
             return _identify_folder(path)
+        if not path.is_file():
+            return Kind(BROKEN, "no file" if path.exists() else "not there")
         if _is_tokenizer(path):
             return Kind(TOKENIZER, "a tokenizer")
         return of(headers.read(path))
@@ -109,6 +112,11 @@ def of(header: Header) -> Kind:
         if (prefix := _prefix(header.tensors, signature)) is not None:
             return make(header, prefix)
     return Kind(OTHER, _unknown(header), header=header)
+
+
+def wanted(what: str) -> str:
+    """The sentence on what was expected, and where to get it."""
+    return f"{EXPECTED[what]} was expected: get {WHERE[what]}."
 
 
 def lora_width(kind: Kind) -> int | None:

@@ -61,12 +61,8 @@ def expect(path: Path, what: str) -> tuple[Path, Kind]:
         path = inner
     kind = identify.identify(path)
     if kind.what != what:
-        raise CheckpointError(f"{str(path)!r} is {kind.words}. {_wanted(what)}")
+        raise CheckpointError(f"{str(path)!r} is {kind.words}. {identify.wanted(what)}")
     return path, kind
-
-
-def _wanted(what: str) -> str:
-    return f"{identify.EXPECTED[what].capitalize()} was expected: get {identify.WHERE[what]}."
 
 
 def main_type(kind: Kind) -> torch.dtype:
@@ -104,7 +100,7 @@ def fill(
         if not _is_finite(value) or not (scale is None or _is_finite(scale)):
             raise CheckpointError(
                 f"{str(path)!r} is damaged: in {stored[name].name!r} are numbers that are not finite. "
-                f"{_wanted(kind.what)}"
+                f"{identify.wanted(kind.what)}"
             )
         layer = name.rpartition(".")[0]
         if keep_eight_bits and can_hold(model.get_submodule(layer), value, scale):

@@ -38,9 +38,7 @@ def load_tokenizer(path: Path | str) -> Any:
         raise CheckpointError(
             f"{str(path)!r} is a damaged tokenizer ({error}): get {identify.WHERE[identify.TOKENIZER]}."
         ) from error
-    raise CheckpointError(
-        f"{str(path)!r} is {kind.words}. UMT5's tokenizer was expected: get {identify.WHERE[identify.TOKENIZER]}."
-    )
+    raise CheckpointError(f"{str(path)!r} is {kind.words}. {identify.wanted(identify.TOKENIZER)}")
 
 
 def _file(path: Path) -> Path:

@@ -1,0 +1,350 @@
+"""Which of the files on a machine are the models: those named, and else what is found in a folder, by content.
+
+Of several that fit, by this rule: the most exact first (float32, sixteen bits, eight), then safetensors before
+pickles, then by name. A folder that ComfyUI uses, one of diffusers, or one with everything thrown together will do.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..contract import Models
+from . import headers, identify
+from .identify import EXPECTED, WHERE, Kind, wanted
+from .tensors import CheckpointError
+
+VARIABLE = "RECAM_MODELS"
+
+_SINGLE = (identify.TRANSFORMER, identify.VAE, identify.TEXT_ENCODER, identify.PREVIEW)
+_ENDINGS = (".safetensors", ".sft", ".ckpt", ".pth", ".pt", ".bin")
+_DEEPEST = 6
+_MOST_FILES = 5000
+_MOST_FOLDERS = 5000
+_HINTS = 3
+_EXACTNESS = {"F64": 0, "F32": 0, "BF16": 1, "F16": 1}
+
+# Other models' that have the very names and shapes of ours; only their files' names tell.
+_FOREIGN = {identify.VAE: ("qwen",), identify.PREVIEW: ("taehv",)}
+
+# Nothing in a LoRA says that it is for few steps.
+_FEW_STEPS = ("causvid", "self_forcing", "self-forcing", "selfforcing", "dmd", "distill", "rcm")
+
+
+@dataclass(frozen=True)
+class Found:
+    """Where the models lie; None for what is not there.
+
+    Attributes:
+        transformer, vae, text_encoder, preview, lora: files, or folders of diffusers and transformers.
+        tokenizer: a file; the text encoder's own where it has its tokenizer inside.
+        embeddings: packs.
+        notes: whole sentences on what was chosen among several.
+    """
+
+    transformer: Path | None = None
+    vae: Path | None = None
+    text_encoder: Path | None = None
+    tokenizer: Path | None = None
+    embeddings: list[Path] = field(default_factory=list)
+    lora: Path | None = None
+    preview: Path | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def find(models: Models, needed: Iterable[str] = ()) -> Found:
+    """The models that a job names, and what else is in its folder, or in that which RECAM_MODELS names.
+
+    Args:
+        models: of the job. What is named in it is taken, and nothing else of its kind.
+        needed: the fields of Found without which there is nothing to be done.
+
+    Raises:
+        CheckpointError: what is named is something else; or what is needed was not found. It says what was found in
+            its place and what to get.
+    """
+    named = {name: Path(path) for name, path in models.paths() if name != "folder"}
+    folder = _folder(models)
+    library = _Library(folder)
+    chosen: dict[str, _Seen | None] = {name: _checked(name, path) for name, path in named.items()}
+    for what in _SINGLE:
+        if what not in chosen:
+            chosen[what] = library.best(what)
+    if identify.TOKENIZER not in chosen:
+        chosen[identify.TOKENIZER] = library.tokenizer_for(chosen[identify.TEXT_ENCODER])
+    if identify.LORA not in chosen:
+        chosen[identify.LORA] = library.lora_for(chosen[identify.TRANSFORMER])
+    packs = [chosen.pop(identify.EMBEDDINGS, None), *library.all(identify.EMBEDDINGS)]
+    if missing := [what for what in needed if chosen.get(what) is None]:
+        raise CheckpointError(_missing(missing, library))
+    return Found(
+        **{name: seen.path for name, seen in chosen.items() if seen},
+        embeddings=list(dict.fromkeys(each.path for each in packs if each)),
+        notes=library.notes,
+    )
+
+
+# What is named
+
+
+def _folder(models: Models) -> Path | None:
+    if models.folder:
+        return _existing(Path(models.folder), "The folder of models")
+    given = os.environ.get(VARIABLE)
+    return _existing(Path(given).expanduser(), f"{VARIABLE} names") if given else None
+
+
+def _existing(folder: Path, who: str) -> Path:
+    if not folder.is_dir():
+        raise CheckpointError(f"{who} {str(folder)!r}, where there is no folder.")
+    return folder.absolute()
+
+
+def _checked(name: str, path: Path) -> _Seen:
+    """What a job names as this, if it is this: itself, or the one of its kind in the folder that is named."""
+    inner = path / name
+    seen = look(inner if name in _SINGLE and inner.is_dir() and not (path / "config.json").is_file() else path)
+    if seen.what == name or (name == identify.TOKENIZER and seen.has_tokenizer):
+        return seen
+    if path.is_dir() and (within := _Library(path).best(name)):
+        return within
+    if name == identify.TOKENIZER and path.is_dir() and (inner := path / name).is_dir():
+        return _checked(name, inner)
+    raise CheckpointError(f"{str(path)!r} is {seen.words}. {wanted(name)}")
+
+
+# What is in a folder
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What was seen at a path: as much of a Kind as is worth keeping for thousands of files."""
+
+    path: Path
+    what: str
+    words: str
+    exactness: int
+    has_tokenizer: bool
+    width: int | None
+    """Of a network, or of the network that a LoRA is for; of a text encoder, the tokens that it knows."""
+
+    def rank(self) -> tuple[int, bool, str]:
+        """The best first."""
+        pickled = self.path.is_file() and self.path.suffix not in (".safetensors", ".sft")
+        return self.exactness, pickled, str(self.path)
+
+
+_seen: dict[Path, tuple[object, _Seen]] = {}
+_lock = threading.Lock()
+
+
+def look(path: Path) -> _Seen:
+    """What lies at a path; a file that has not changed is not read again."""
+    path = path.absolute()
+    stamp = _stamp(path)
+    with _lock:
+        known = _seen.get(path)
+    if known and known[0] == stamp:
+        return known[1]
+    kind = identify.identify(path)
+    seen = _Seen(
+        path=path,
+        what=kind.what,
+        words=kind.words,
+        exactness=_EXACTNESS.get(kind.dtype, 2),
+        has_tokenizer=identify.has_tokenizer(kind),
+        width=_width(kind),
+    )
+    with _lock:
+        _seen[path] = stamp, seen
+    return seen
+
+
+def _stamp(path: Path) -> object:
+    try:
+        files = [path, *(sorted(path.iterdir()) if path.is_dir() else [])]
+        return tuple((each.name, (stat := each.stat()).st_size, stat.st_mtime_ns) for each in files)
+    except OSError:
+        return object()
+
+
+def _width(kind: Kind) -> int | None:
+    if kind.what == identify.LORA:
+        return identify.lora_width(kind)
+    for name in (
+        "blocks.0.self_attn.q.weight",
+        "blocks.0.attn1.to_q.weight",
+        "shared.weight",
+        "token_embedding.weight",
+    ):
+        if width := identify.side(kind.tensors, name, 0):
+            return width
+    return None
+
+
+class _Library:
+    """The models in a folder; it is searched when first asked for."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
+        self.notes: list[str] = []
+        self._found: list[_Seen] | None = None
+
+    def found(self) -> list[_Seen]:
+        """All that was looked at, the best of each kind first."""
+        if self._found is None:
+            search = _Search()
+            paths = list(search.candidates(self.folder)) if self.folder else []
+            self._found = sorted(map(look, paths), key=_Seen.rank)
+            if search.is_cut:
+                self.notes.append(f"{str(self.folder)!r} holds too much to be searched whole: name the models' folder.")
+        return self._found
+
+    def all(self, what: str) -> list[_Seen]:
+        foreign = _FOREIGN.get(what, ())
+        return [
+            each
+            for each in self.found()
+            if each.what == what and not any(word in each.path.name.lower() for word in foreign)
+        ]
+
+    def best(self, what: str) -> _Seen | None:
+        return self._first(what, self.all(what))
+
+    def lora_for(self, network: _Seen | None) -> _Seen | None:
+        """One for few steps, by its name, that is for a network of this width."""
+        fitting = [
+            each
+            for each in self.all(identify.LORA)
+            if network and each.width == network.width and any(word in each.path.name.lower() for word in _FEW_STEPS)
+        ]
+        return self._first(identify.LORA, fitting)
+
+    def tokenizer_for(self, encoder: _Seen | None) -> _Seen | None:
+        """The one inside a text encoder's file; else the nearest to it that knows about as many tokens."""
+        if encoder is None or encoder.has_tokenizer:
+            return encoder
+        beside = [path for path in _beside(encoder.path) if path.is_file()]
+        for seen in [*map(look, beside), *sorted(self.all(identify.TOKENIZER), key=lambda each: _far(each, encoder))]:
+            if seen.what == identify.TOKENIZER and _fits(seen.path, encoder.width or 0):
+                return seen
+        return None
+
+    def _first(self, what: str, fitting: list[_Seen]) -> _Seen | None:
+        if len(fitting) > 1:
+            self.notes.append(
+                f"{EXPECTED[what]} lies there {len(fitting)} times: {str(fitting[0].path)!r} was taken; name another "
+                "to use that."
+            )
+        return fitting[0] if fitting else None
+
+
+def _beside(encoder: Path) -> list[Path]:
+    folders = (encoder if encoder.is_dir() else encoder.parent, encoder.parent / "tokenizer")
+    return [folder / name for folder in folders for name in identify.TOKENIZER_FILES]
+
+
+def _far(seen: _Seen, encoder: _Seen) -> tuple[int, str]:
+    pairs = zip(seen.path.parts, encoder.path.parts, strict=False)
+    common = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+    return len(seen.path.parts) + len(encoder.path.parts) - 2 * common, str(seen.path)
+
+
+def _fits(tokenizer: Path, tokens: int) -> bool:
+    """Whether it knows as many tokens as a text encoder, whose table may be longer to be of a round length."""
+    try:
+        if tokenizer.suffix == ".json":
+            known = len(json.loads(tokenizer.read_bytes())["model"]["vocab"])
+        else:
+            import sentencepiece
+
+            known = sentencepiece.SentencePieceProcessor(model_file=str(tokenizer)).get_piece_size()
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError):
+        return False
+    return known <= tokens <= 2 * known
+
+
+class _Search:
+    """Walks a folder, as deep and as far as is reasonable; ``is_cut`` tells whether that was not all of it."""
+
+    def __init__(self) -> None:
+        self.is_cut = False
+        self._files = 0
+        self._folders: set[Path] = set()
+
+    def candidates(self, folder: Path, depth: int = 0) -> Iterator[Path]:
+        """Files that may be models, and folders that are one model."""
+        real = folder.resolve()
+        if real in self._folders:
+            return
+        self._folders.add(real)
+        if depth > _DEEPEST or len(self._folders) > _MOST_FOLDERS:
+            self.is_cut = True
+            return
+        try:
+            inside = sorted(folder.iterdir())
+        except OSError:
+            return
+        own = _own(folder)
+        if own:
+            yield folder
+        for path in inside:
+            if path.name.startswith("."):
+                continue
+            if path.is_dir():
+                yield from self.candidates(path, depth + 1)
+            elif path not in own and _may_be_model(path):
+                self._files += 1
+                if self._files > _MOST_FILES:
+                    self.is_cut = True
+                    return
+                yield path
+
+
+def _may_be_model(path: Path) -> bool:
+    return path.is_file() and (path.suffix.lower() in _ENDINGS or path.name in identify.TOKENIZER_FILES)
+
+
+def _own(folder: Path) -> set[Path]:
+    """The files that are parts of a folder which is one model."""
+    if not (folder / "config.json").is_file():
+        return set()
+    try:
+        return set(headers.weights_of(folder))
+    except headers.Unreadable:
+        return {
+            path
+            for path in folder.iterdir()
+            if path.name.startswith(("diffusion_pytorch_model", "model-", "pytorch_model"))
+        }
+
+
+# In words
+
+
+def _missing(missing: list[str], library: _Library) -> str:
+    names = " and ".join(EXPECTED[what] for what in missing)
+    verb = "was" if len(missing) == 1 else "were"
+    if library.folder is None:
+        where = f"No folder of models is known, and {names} {verb} not named: name a folder, or set {VARIABLE}."
+    else:
+        where = f"{names} {verb} not found in {str(library.folder)!r}."
+    gets = [f"For {EXPECTED[what]}, get {WHERE[what]}." for what in missing]
+    return " ".join([where, *gets, *_hints(library)])
+
+
+def _hints(library: _Library) -> list[str]:
+    """What lies there that may have been meant."""
+    near = [each for each in library.found() if each.what == identify.OTHER and "Wan" in each.words]
+    broken = [each for each in library.found() if each.what == identify.BROKEN and _is_ours(each.path)]
+    return [f"{str(each.path)!r} is {each.words}." for each in (broken + near)[:_HINTS]]
+
+
+def _is_ours(path: Path) -> bool:
+    name = path.name.lower()
+    return any(word in name for word in ("recam", "step20000", "wan", "umt5", "vae", "diffusion_pytorch", "spiece"))
