@@ -1,25 +1,20 @@
 """Prompts to embeddings: as published, no more often than needed, and with nothing of the encoder left in memory."""
 
 import dataclasses
-import functools
-import gc
-import itertools
 import shutil
-import weakref
 from types import SimpleNamespace
 
 import checkpoints
+import prompts
 import pytest
 import torch
+from prompts import BLOCKS, WIDTH, encode, gone, made_by, published, write_pack
 
-from backend.engines import Cancelled, EngineError
-from backend.recammaster import checkpoint, text, umt5
-from backend.recammaster.embeddings import Cache, Embedding, Encoder, Pack, encoder_of, pack
+from backend.engines import EngineError
+from backend.recammaster import text, umt5
+from backend.recammaster.embeddings import Cache, Pack, encoder_of, pack
 from backend.recammaster.recipes import NEGATIVE_PROMPT
 
-CPU = torch.device("cpu")
-BLOCKS = checkpoints.TEXT_SIZES["num_layers"]
-WIDTH = checkpoints.TEXT_SIZES["d_model"]
 LONG = "a dog and a ball and " * 200
 ODD = [
     "",
@@ -33,13 +28,15 @@ ODD = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(autouse=True)
+def one_thread():
+    with prompts.one_thread():
+        yield
+
+
+@pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    """A text encoder and its tokenizer."""
-    folder = tmp_path_factory.mktemp("models") / "it's é 日本"
-    encoder = checkpoints.write_text_encoder_folder(folder / "text_encoder")
-    tokenizer = checkpoints.write_tokenizer_folder(folder / "tokenizer")
-    return SimpleNamespace(text_encoder=encoder, tokenizer=tokenizer, embeddings=[])
+    return prompts.write_models(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture
@@ -49,58 +46,7 @@ def cache(tmp_path):
 
 @pytest.fixture
 def loads(monkeypatch):
-    """Weak references to the weights of the encoders that were loaded."""
-    made = []
-
-    def load(*arguments, **options):
-        model = loader(*arguments, **options)
-        made.append([weakref.ref(each) for each in model.parameters()])
-        return model
-
-    loader = checkpoint.load_text_encoder
-    monkeypatch.setattr(checkpoint, "load_text_encoder", load)
-    return made
-
-
-def gone(loads):
-    """Whether one encoder was loaded, and none of its weights is in memory any more."""
-    (weights,) = loads
-    return len(weights) > 10 and all(each() is None for each in weights)
-
-
-def encode(prompts, models, cache, *, report=lambda *_, **__: None, **options):
-    return text.encode(prompts, models, CPU, report, cache=cache, **options)
-
-
-def published(models, prompt):
-    """What diffusers' own pipeline makes of it, (512, width)."""
-    options = {"do_classifier_free_guidance": False, "max_sequence_length": 512, "device": CPU}
-    with torch.no_grad():
-        return pipeline(models.text_encoder, models.tokenizer).encode_prompt(prompt, **options)[0][0]
-
-
-@functools.lru_cache(maxsize=1)
-def pipeline(text_encoder, tokenizer):
-    from diffusers import FlowMatchEulerDiscreteScheduler, WanPipeline
-
-    return WanPipeline(
-        tokenizer=checkpoint.load_tokenizer(tokenizer),
-        text_encoder=checkpoint.load_text_encoder(text_encoder, torch.float32),
-        vae=None,
-        transformer=None,
-        scheduler=FlowMatchEulerDiscreteScheduler(),
-    )
-
-
-def made_by(name, prompts, value=1.0, width=WIDTH):
-    """Embeddings of an encoder that does not exist."""
-    encoder = Encoder(name * 64, f"{name}.safetensors")
-    return [Embedding(each, torch.full((3, width), value), 3, encoder) for each in prompts]
-
-
-def write_pack(path, *arguments, **options):
-    path.write_bytes(pack(made_by(*arguments, **options)))
-    return path
+    return prompts.watch_loads(monkeypatch)
 
 
 # As published
@@ -237,142 +183,6 @@ def test_embeddings_of_another_width_are_passed_over(models, cache, loads, tmp_p
     Cache(cache).keep(dataclasses.replace(made_by("a", ["a dog"], width=8)[0], encoder=encoder_of(models.text_encoder)))
     assert encode(["a dog"], models, cache, width=WIDTH).tensors[0].shape == (512, WIDTH)
     assert len(loads) == 1
-
-
-# Memory
-
-
-def test_encoder_is_gone_when_it_is_done(models, cache, loads):
-    gc.disable()  # or it might be luck
-    try:
-        encode(["a dog"], models, cache)
-        assert gone(loads)
-    finally:
-        gc.enable()
-
-
-@pytest.mark.parametrize("at", range(1, 2 + 2 * BLOCKS))
-def test_cancelled_at_any_step_and_gone_at_once(models, cache, loads, at):
-    count = itertools.count()
-
-    def report(*_step, **_known):
-        if next(count) == at:
-            raise Cancelled
-
-    gc.disable()
-    try:
-        with pytest.raises(Cancelled) as caught:
-            encode(["a dog", "a ball"], models, cache, report=report)
-        assert gone(loads)
-    finally:
-        gc.enable()
-    assert caught is not None  # the exception, and with it its traceback, lived until here
-    assert not list(cache.rglob("*.safetensors"))
-
-
-def test_where_memory_is_short_weights_stay_small_and_numbers_the_same(models, cache, monkeypatch):
-    half = {name: each.to(torch.bfloat16) for name, each in checkpoints.text_encoder().items()}
-    state = {name: each.float() for name, each in half.items()}
-    models = SimpleNamespace(**vars(models))
-    models.text_encoder = checkpoints.write_text_encoder_folder(cache.parent / "float32", state)
-    (roomy,) = encode(["a dog"], models, cache / "1").tensors
-    kept, computed = [], set()
-
-    def load(path, dtype):
-        model = loader(path, dtype)
-        kept.append({each.dtype for each in model.parameters()})
-        for each in model.modules():
-            if isinstance(each, torch.nn.Linear):
-                each.register_forward_hook(lambda module, _, __: computed.add(module.weight.dtype))
-        model.encoder.block[-1].register_forward_hook(
-            lambda *_: kept.append({each.dtype for each in first.parameters()})
-        )
-        first = model.encoder.block[0]
-        return model
-
-    loader = checkpoint.load_text_encoder
-    monkeypatch.setattr(checkpoint, "load_text_encoder", load)
-    monkeypatch.setattr(umt5, "free_ram", lambda: 1.4e9)
-    (tight,) = encode(["a dog"], models, cache / "2").tensors
-    assert kept == [{torch.bfloat16}, {torch.bfloat16}]
-    assert computed == {torch.float32}
-    torch.testing.assert_close(tight, roomy, rtol=0, atol=0)
-
-
-@pytest.mark.parametrize(
-    ("free", "bfloat16", "ram", "expected"),
-    [
-        (24e9, True, 64e9, [("cuda", "bfloat16", "bfloat16", True), ("cuda", "bfloat16", "bfloat16", False)]),
-        (8e9, True, 64e9, [("cuda", "bfloat16", "bfloat16", False)]),
-        (24e9, False, 64e9, [("cuda", "float32", "bfloat16", False)]),
-        (1e9, True, 64e9, []),
-        (1e9, True, 16e9, []),
-    ],
-)
-def test_place_is_chosen_by_free_memory(monkeypatch, free, bfloat16, ram, expected):
-    dtype = torch.bfloat16 if bfloat16 else torch.float16
-    monkeypatch.setattr(umt5, "choose", lambda name: SimpleNamespace(free=free, dtype=dtype))
-    monkeypatch.setattr(umt5, "free_ram", lambda: ram)
-    monkeypatch.setattr(umt5, "_bytes", lambda _weights, dtype: 5_680_000_000 * dtype.itemsize)
-    places = umt5._places(None, torch.device("cuda:1"))
-    found = [(each.device.type, str(each.dtype)[6:], str(each.stored)[6:], each.resident) for each in places]
-    last = ("cpu", "float32", "float32", True) if ram > 24e9 else ("cpu", "float32", "bfloat16", False)
-    assert found == [*expected, last]
-
-
-@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError()])
-def test_out_of_memory_tries_the_next_place_and_then_says_so(models, cache, monkeypatch, error):
-    places = [umt5._Place(CPU, torch.float32, dtype, resident=False) for dtype in (torch.float32, torch.bfloat16)]
-    monkeypatch.setattr(umt5, "_places", lambda *_: places)
-    tried = []
-
-    def load(path, dtype):
-        tried.append(dtype)
-        if dtype == torch.float32 or full:
-            raise error
-        return loader(path, dtype)
-
-    loader = checkpoint.load_text_encoder
-    full = False
-    monkeypatch.setattr(checkpoint, "load_text_encoder", load)
-    assert len(encode(["a dog"], models, cache).tensors) == 1
-    assert tried == [torch.float32, torch.bfloat16]
-    full = True
-    with pytest.raises(EngineError, match=r"does not fit into memory, of which \d+.\d GB are free: .*embed") as caught:
-        encode(["a cat"], models, cache)
-    assert caught.value.kind == "memory"
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("stored", ["16.safetensors", "16.pth", "8.safetensors"])
-def test_what_it_will_take_is_told_from_the_file(tmp_path, stored, dtype):
-    state = checkpoints.text_encoder()
-    if stored == "8.safetensors":
-        path = checkpoints.write(tmp_path / stored, checkpoints.text_encoder_in_eight_bits(state))
-    else:
-        named = checkpoints.text_encoder_in_wan_names(state)
-        path = checkpoints.write(tmp_path / stored, named, dtype=torch.bfloat16)
-    model = checkpoint.load_text_encoder(path, dtype)
-    assert umt5._bytes(path, dtype) == pytest.approx(sum(each.nbytes for each in model.parameters()), rel=0.01)
-
-
-def test_eight_bits_stay_eight_bits(models, cache, monkeypatch):
-    models = SimpleNamespace(**vars(models))
-    small = checkpoints.text_encoder_in_eight_bits(checkpoints.text_encoder())
-    models.text_encoder = checkpoints.write(cache.parent / "8.safetensors", small)
-    held = []
-
-    def load(path, dtype):
-        model = loader(path, dtype)
-        layer = model.encoder.block[0].layer[1].DenseReluDense.wo
-        layer.register_forward_hook(lambda module, *_: held.append({each.dtype for each in module.parameters()}))
-        return model
-
-    loader = checkpoint.load_text_encoder
-    monkeypatch.setattr(checkpoint, "load_text_encoder", load)
-    (found,) = encode(["a dog"], models, cache).tensors
-    assert held == [{checkpoints.FP8}]
-    torch.testing.assert_close(found, published(models, "a dog"), rtol=0, atol=0)
 
 
 # What may be wrong
