@@ -23,15 +23,19 @@ def lacking(engine: str) -> list[str]:
     return [name for name in _NEEDED[engine] if importlib.util.find_spec(name) is None]
 
 
-def complaint(engine: str) -> str | None:
-    """What this Python lacks for an engine and how to add it, in one sentence; None where it has all."""
+class Lacking(Exception):
+    """What an engine needs is not in this Python: a sentence that says how to add it."""
+
+
+def check(engine: str) -> None:
+    """Raise :class:`Lacking` where this Python cannot run an engine."""
     missing = lacking(engine)
     if not missing:
-        return None
+        return
     names, further = ", ".join(missing), "" if engine == ENGINES[0] else f" --also {engine}"
     command = f"python -m backend.environment make backend{further}"
     remedy = f"run the backend with .venvs/backend's Python, after `make setup` or `{command}`"
-    return f"this Python ({sys.executable}) lacks {names}, which {engine} needs: {remedy}"
+    raise Lacking(f"this Python ({sys.executable}) lacks {names}, which {engine} needs: {remedy}")
 
 
 def engines() -> list[str]:

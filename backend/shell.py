@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 from . import __version__, contract, generation_options, packages
 from .contract import ContractError, Job
+from .recammaster.commands import add_convert
 from .recammaster.embedding_command import add_embed
 
 FAILED = 1
@@ -35,6 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
     except ContractError as error:
         if options.debug:
             raise
+        return _say(str(error), BAD_INPUT)
+    except packages.Lacking as error:
         return _say(str(error), BAD_INPUT)
     except KeyboardInterrupt:
         return _say("interrupted", INTERRUPTED)
@@ -61,8 +64,7 @@ def _schema(_options: argparse.Namespace) -> int:
 
 
 def _render(options: argparse.Namespace) -> int:
-    if complaint := packages.complaint(options.engine or "reproject"):
-        return _say(complaint, BAD_INPUT)
+    packages.check(options.engine or "reproject")
     from . import request
     from .media.errors import FootageError
 
@@ -72,8 +74,7 @@ def _render(options: argparse.Namespace) -> int:
         if options.debug:
             raise
         return _say(str(error), BAD_INPUT)
-    if complaint := packages.complaint(job.settings.engine):
-        return _say(complaint, BAD_INPUT)
+    packages.check(job.settings.engine)
     return _make(job, debug=options.debug)
 
 
@@ -144,6 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_render(commands)
     add_embed(commands)
+    add_convert(commands)
     serve = commands.add_parser("serve", help="take jobs on stdin (JSON-RPC 2.0, one message a line)")
     serve.add_argument("--log", metavar="FILE", help="write stderr there")
     serve.set_defaults(run=_serve, debug=False)

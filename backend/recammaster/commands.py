@@ -36,8 +36,7 @@ def add_convert(commands: Any) -> None:
 
 
 def _convert(options: argparse.Namespace) -> int:
-    if complaint := packages.complaint("recammaster"):
-        return _failed(complaint)
+    packages.check("recammaster")
     import torch
 
     from .conversion import convert

@@ -49,9 +49,7 @@ def add_embed(commands: Any) -> None:
 
 
 def _embed(options: argparse.Namespace) -> int:
-    if lacking := packages.lacking("recammaster"):
-        remedy = "run the backend with .venvs/backend's Python (`make setup` makes it)"
-        return _failed(f"this Python ({sys.executable}) lacks {', '.join(lacking)}: {remedy}")
+    packages.check("recammaster")
     from ..engines import EngineError
     from ..media.errors import WriteError
 

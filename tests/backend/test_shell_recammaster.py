@@ -241,14 +241,16 @@ def test_job_for_another_engine_is_told_nothing(job_file, weights, name):
 
 # A Python without torch
 
+HIDDEN = ("torch", "diffusers", "transformers", "accelerate", "safetensors", "peft", "sentencepiece", "ftfy", "PIL")
+HIDDEN += ("psutil",)
+
 
 def without_torch(*arguments):
     """The shell where nothing of torch's is installed, and what it says."""
-    hidden = ("torch", "diffusers", "transformers", "accelerate", "safetensors", "peft", "ftfy")
     code = (
         "import importlib.util, sys; find = importlib.util.find_spec\n"
-        f"importlib.util.find_spec = lambda name, *rest: None if name in {hidden} else find(name, *rest)\n"
-        f"sys.modules |= dict.fromkeys({hidden})\n"
+        f"importlib.util.find_spec = lambda name, *rest: None if name in {HIDDEN} else find(name, *rest)\n"
+        f"sys.modules |= dict.fromkeys({HIDDEN})\n"
         f"sys.path.insert(0, {str(ROOT)!r}); from backend.shell import main; sys.exit(main())"
     )
     command = [sys.executable, "-c", code, *map(str, arguments)]
@@ -267,9 +269,8 @@ def test_says_how_to_add_what_the_engine_needs(base, folder, job_file, command):
     code, out, err = without_torch(*arguments)
     assert (code, out) == (2, b"")
     assert err == (
-        f"recam: this Python ({sys.executable}) lacks torch, diffusers, transformers, accelerate, safetensors, peft, "
-        "ftfy, which recammaster needs: run the backend with .venvs/backend's Python, after `make setup` or "
-        "`python -m backend.environment make backend --also recammaster`\n"
+        f"recam: this Python ({sys.executable}) lacks {', '.join(HIDDEN)}, which recammaster needs: run the backend with "
+        ".venvs/backend's Python, after `make setup` or `python -m backend.environment make backend --also recammaster`\n"
     )
 
 
