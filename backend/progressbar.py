@@ -22,6 +22,7 @@ class ProgressBar:
         self._throttle = Throttle(_REDRAW_SECONDS if self._interactive else _LINE_SECONDS)
         self._width = 0
         self._phase_width = 10
+        self._last = ""
 
     def show(self, progress: Progress) -> None:
         """Show where the work stands, if it is time to."""
@@ -30,9 +31,10 @@ class ProgressBar:
         if self._interactive:
             self._phase_width = max(self._phase_width, len(progress.phase))
             self._redraw(_bar(progress, self._phase_width))
-        else:
-            self._stream.write(_line(progress) + "\n")
+        elif (line := _line(progress)) != self._last:
+            self._stream.write(line + "\n")
             self._stream.flush()
+            self._last = line
 
     def clear(self) -> None:
         """Take the bar off the terminal."""

@@ -316,6 +316,15 @@ def test_bar_without_a_terminal_is_seldom_a_line():
     assert stream.getvalue().splitlines() == ["drawing 0/1000, 1:02:00 left", "drawing 1000/1000, 45:20 left"]
 
 
+def test_lines_are_not_said_twice():
+    stream = Lines()
+    bar = ProgressBar(stream)
+    for phase in ("loading the network", "sampling"):
+        for step in (0, 1):
+            bar.show(Progress(phase=phase, step=step, total=1))
+    assert stream.getvalue().splitlines() == ["loading the network", "sampling"]
+
+
 class Terminal(Lines):
     def isatty(self):
         return True
