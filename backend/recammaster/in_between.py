@@ -1,11 +1,11 @@
 """Frames at instants between two frames, from the motion that optical flow sees.
 
 The way of the algorithm by which optical flow is judged in Baker et al., "A Database and Evaluation Methodology for
-Optical Flow", IJCV 92 (2011): both frames' motion is carried to the instant, the tracks that agree best with both
-frames win, and along the track through each pixel both frames are looked up. Three things are other here: flow in both
-directions carries its tracks, a frame that does not see the track (hidden, or out of view) gives way softly to the one
-that does, and where neither does, where they show different things, or across a cut, the nearer frame is shown as it
-is.
+Optical Flow", IJCV 92 (2011): motion is carried to the instant, the tracks that agree best with both frames win, and
+along the track through each pixel both frames are looked up. Three things are other here: the tracks are those of flow
+in both directions, as what one frame hides the other may show; a track is also judged by whether it leads there and
+back; and where none is to be believed, or across a cut, the nearer frame is shown as it is, for a fade between
+different things would show each of them as a ghost.
 """
 
 from __future__ import annotations
@@ -23,9 +23,8 @@ Image = npt.NDArray[Any]
 
 Floats = npt.NDArray[np.float32]
 
-_SLACK = 3.0  # pixels that two tracks of one thing may differ by, and for each pixel of motion
+_SLACK = 1.0  # pixels that the ways there and back may differ by, and for each pixel of motion
 _SLACK_PER_PIXEL = 0.1  # that many more
-_SOFT = 2.0  # pixels over which one frame gives way to the other
 _DOUBT = (25.0, 50.0)  # what a track costs that is still believed, and what one costs that is not at all
 _AROUND = 4.0  # pixels around a place whose tracks are asked whether they are to be believed
 _CUT_CONSISTENT = 0.5  # share of tracks that lead there and back, below which two frames do not belong together
@@ -101,21 +100,13 @@ class _Tracks:
 
     def at(self, share: float) -> Floats:
         motion, trust = self._motion(share)
-        looks, weights, sights = [], [], []
-        for frame, own, where, weight in (
-            (self._before, self._ahead, self._grid - share * motion, 1 - share),
-            (self._after, self._back, self._grid + (1 - share) * motion, share),
-        ):
-            looks.append(_look(frame, where, cv2.INTER_CUBIC))
-            away = _length(_look(own, where) - motion) / _slack(motion)
-            sight = np.exp(-(away**2)) * self._inside(where)
-            sights.append(cv2.GaussianBlur(sight, (0, 0), _SOFT))
-            weights.append(weight * sights[-1])
-        total = np.maximum(weights[0] + weights[1], 1e-6)
-        seen = (looks[0] * weights[0][..., None] + looks[1] * weights[1][..., None]) / total[..., None]
-        # In a corner that turns, a track can begin and end outside of both frames.
-        trust *= np.minimum(4 * np.maximum(*sights), 1)
-        return seen * trust[..., None] + (self._before if share <= 0.5 else self._after) * (1 - trust[..., None])
+        where = self._grid - share * motion, self._grid + (1 - share) * motion
+        before, after = (1 - share) * self._inside(where[0]), share * self._inside(where[1])
+        weight = (after / np.maximum(before + after, 1e-6))[..., None]
+        seen = _look(self._before, where[0], cv2.INTER_CUBIC) * (1 - weight)
+        seen += _look(self._after, where[1], cv2.INTER_CUBIC) * weight
+        trust = trust[..., None]
+        return seen * trust + (self._before if share <= 0.5 else self._after) * (1 - trust)
 
     def _judge(self, own: Floats, other: Floats, sign: int, grey: Floats, there: Floats) -> tuple[Floats, float, float]:
         """Of one frame's tracks: each one's cost in levels of grey, how many hold, how far the frames differ."""
@@ -123,7 +114,7 @@ class _Tracks:
         apart = _length(own - _look(other, where))
         difference = np.abs(grey - _look(there, where))
         cost = difference + _COST_PER_PIXEL * np.minimum(apart, 16)
-        return cost, float((apart < 1 + _SLACK_PER_PIXEL * _length(own)).mean()), float(difference.mean()) / 255
+        return cost, float((apart < _SLACK + _SLACK_PER_PIXEL * _length(own)).mean()), float(difference.mean()) / 255
 
     def _motion(self, share: float) -> tuple[Floats, Floats]:
         """The motion (h, w, 2) of what is at each pixel at the instant, and how far to believe it (h, w), 0 to 1."""
@@ -156,9 +147,9 @@ class _Tracks:
 
 
 def _filled(motion: Floats, known: Floats) -> Floats:
-    """The motion where it is known, and the mean of what is known around elsewhere."""
+    """The motion where it is known, elsewhere the mean of what is known around, and none where nothing is."""
     motion, known, size = motion * known[..., None], known.copy(), 3
-    while not known.all() and known.any():
+    while not known.all() and size < 4 * max(known.shape):
         share, mean = cv2.blur(known, (size, size)), cv2.blur(motion, (size, size))
         new = (known == 0) & (share > 1e-6)
         motion[new] = mean[new] / share[new][:, None]
@@ -170,10 +161,6 @@ def _filled(motion: Floats, known: Floats) -> Floats:
 def _look(picture: Floats, where: Floats, way: int = cv2.INTER_LINEAR) -> Floats:
     looked: Floats = cv2.remap(picture, where[..., 0], where[..., 1], way, borderMode=cv2.BORDER_REPLICATE)
     return looked
-
-
-def _slack(motion: Floats) -> Floats:
-    return _SLACK + _SLACK_PER_PIXEL * _length(motion)
 
 
 def _length(vectors: Floats) -> Floats:
