@@ -174,19 +174,24 @@ class Drawing:
 
     def _leaner_if_need_be(self, plan: Plan, turn: Callable[[Plan], _Result]) -> tuple[_Result, Plan]:
         """A turn by a plan or, where memory runs out, by the next leaner one; and the plan that it was done by."""
-        try:
-            return turn(plan), plan
-        except (RuntimeError, MemoryError, EngineError) as error:
-            if not memory.is_out_of_memory(error):
-                raise
-            # The reason is let go of here, and with it the frames that hold the memory.
-        lean = None if self._retried else memory.leaner(plan)
+        while True:
+            try:
+                return turn(plan), plan
+            except (RuntimeError, MemoryError, EngineError) as error:
+                if not memory.is_out_of_memory(error):
+                    raise
+            # Out of the clause, so that the exception has let go of what held the memory.
+            plan = self._leaner(plan)
+
+    def _leaner(self, plan: Plan) -> Plan:
+        """The next leaner plan, once; raises EngineError where there is none, or one was tried already."""
         memory.empty_caches()
+        lean = None if self._retried else memory.leaner(plan)
         if lean is None:
             raise memory.does_not_fit(plan.work, device.free_memory(self._device.device), self._device.name)
         self._retried = True
         self._notes.append(f"Memory ran out with plan {plan.name}: {lean.name} was used instead.")
-        return turn(lean), lean
+        return lean
 
 
 def _there(path: Path | None) -> Path:

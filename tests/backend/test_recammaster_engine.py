@@ -18,9 +18,9 @@ from shots import Clip
 
 from backend import contract
 from backend.engines import Cancelled, EngineError, Shot, create
-from backend.recammaster import drawing, sampling, umt5
+from backend.recammaster import drawing, memory, sampling, umt5
 
-WIDTH, HEIGHT = 96, 64
+WIDTH, HEIGHT = 48, 32
 FRAMES = 9
 
 
@@ -54,12 +54,12 @@ def forward(count, metres=1.0):
     return poses
 
 
-def make_shot(models, frames, target, *, source=None, lens=None, target_lens=None, size=None, **generation):
+def make_shot(models, frames, target, *, source=None, lens=None, target_lens=None, size=None, lora="", **generation):
     height, width = frames[0].shape[:2]
     lens = lens or lens_for(width, height)
     size = size or (width, height)
     wanted = {"frames": FRAMES, "width": WIDTH, "height": HEIGHT, "steps": 2, "device": "cpu", "prompt": "A room."}
-    chosen = contract.Generation(**wanted | {"models": contract.Models(folder=str(models))} | generation)
+    chosen = contract.Generation(**wanted | {"models": contract.Models(folder=str(models), lora=lora)} | generation)
     return Shot(
         footage=Clip(*frames),
         depth=None,
@@ -157,12 +157,10 @@ def test_sixteen_bits_and_a_fourth_channel_come_back_as_such(models):
 
 def test_a_longer_lens_is_a_part_of_the_same_picture(models, plain):
     """Twice the focal length: the middle half of what the network draws, pixel for pixel at half the size."""
-    fx, fy, cx, cy = lens_for(WIDTH, HEIGHT)
-    longer = contract.Intrinsics(fx=2 * fx, fy=2 * fy, cx=cx, cy=cy)
-    shot = make_shot(
-        models, textured(FRAMES), forward(FRAMES), target_lens=[longer] * FRAMES, size=(WIDTH // 2, HEIGHT // 2)
-    )
-    # The footage's own lens is told, or it would be taken to be the target's.
+    lens = lens_for(WIDTH, HEIGHT)
+    longer = dataclasses.replace(lens, fx=2 * lens.fx, fy=2 * lens.fy)
+    half = WIDTH // 2, HEIGHT // 2
+    shot = make_shot(models, textured(FRAMES), forward(FRAMES), target_lens=longer, size=half)
     part, whole = pictures(shot), pictures(plain)
     middle = whole[:, HEIGHT // 4 : -HEIGHT // 4, WIDTH // 4 : -WIDTH // 4]
     assert np.array_equal(part, middle)
@@ -299,8 +297,7 @@ def test_draft_asks_for_its_lora_and_uses_it(models, tmp_path):
     with pytest.raises(EngineError, match="LoRA"):
         render(shot)
     path = checkpoints.write(tmp_path / "lora.safetensors", checkpoints.lora())
-    with_it = contract.Models(folder=str(models), lora=str(path))
-    engine, made = render(make_shot(models, textured(FRAMES), forward(FRAMES), quality="draft", models=with_it))
+    engine, made = render(make_shot(models, textured(FRAMES), forward(FRAMES), quality="draft", lora=str(path)))
     assert len(made) == FRAMES
     assert any("not judged" in sentence for sentence in engine.warnings)
 
@@ -323,6 +320,8 @@ def out_of_memory(times):
 
 def test_memory_that_runs_out_is_answered_once_by_a_leaner_plan(models, plain, monkeypatch):
     known = pictures(plain)
+    # At this size no plan is leaner than another.
+    monkeypatch.setattr(memory, "leaner", lambda plan: dataclasses.replace(plan, name="tiled"))
     monkeypatch.setattr(sampling, "sample", out_of_memory(1))
     engine, made = render(plain)
     assert any("Memory ran out with plan resident: tiled" in note for note in engine.notes)
@@ -331,11 +330,12 @@ def test_memory_that_runs_out_is_answered_once_by_a_leaner_plan(models, plain, m
 
 
 def test_memory_that_runs_out_twice_is_told_with_what_would_fit(models, plain, monkeypatch):
+    monkeypatch.setattr(memory, "leaner", lambda plan: dataclasses.replace(plan, name="tiled"))
     monkeypatch.setattr(sampling, "sample", out_of_memory(2))
     with pytest.raises(EngineError) as caught:
         render(plain)
     assert caught.value.kind == "memory"
-    assert "9 frames of 96x64 need about" in str(caught.value)
+    assert f"{FRAMES} frames of {WIDTH}x{HEIGHT} need" in str(caught.value)
 
 
 @pytest.mark.parametrize("plan", ["tiled", "streamed"])
