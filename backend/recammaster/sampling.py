@@ -213,8 +213,11 @@ def _called_before_blocks(transformer: Any, on_call: Callable[[], None] | None) 
     if on_call is None:
         yield
         return
-    call = on_call
-    handles = [block.register_forward_pre_hook(lambda *_: call()) for block in transformer.blocks]
+
+    def before(*_: Any) -> None:  # what a hook returns would take the place of the block's inputs
+        on_call()
+
+    handles = [block.register_forward_pre_hook(before) for block in transformer.blocks]
     try:
         yield
     finally:
