@@ -120,16 +120,17 @@ def export_job(request: Request, path: str, *, report: Callable[[Progress], None
 
 
 def drain(work: Generator[Step, None, T], report: Callable[[Progress], None] = lambda progress: None) -> T:
-    """Run a generator of steps to its end, sleeping where it waits."""
-    while True:
-        try:
-            step = next(work)
-        except StopIteration as end:
-            finished: T = end.value
-            return finished
-        report(step.progress)
-        if step.idle:
-            time.sleep(_WAIT_SECONDS)
+    """Run a generator of steps to its end, sleeping where it waits. Whatever interrupts that closes it."""
+    with contextlib.closing(work):
+        while True:
+            try:
+                step = next(work)
+            except StopIteration as end:
+                finished: T = end.value
+                return finished
+            report(step.progress)
+            if step.idle:
+                time.sleep(_WAIT_SECONDS)
 
 
 # Making: the worker's part, and what goes before and after it

@@ -347,6 +347,18 @@ def test_closing_the_work_cancels_it_and_leaves_nothing(edit, asked, run, recam,
     assert run(asked(folder=str(folder))).takes[0].result.frames == shots.FRAMES
 
 
+def test_whatever_interrupts_the_work_cancels_it(edit, asked, recam, folder, backend_python):
+    def interrupt(progress):
+        if progress.phase == "re-shooting":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as told:
+        recam("reshoot").reshoot_now(asked(folder=str(folder)), python=backend_python, report=interrupt)
+    # Though the traceback, and with it all that was under way, is still held.
+    assert told.traceback
+    assert shots.left_behind(folder) == ["clip.mkv"]
+
+
 def test_a_take_goes_to_its_scene_though_the_user_has_moved_on(edit, asked, recam, folder, backend_python):
     work = recam("reshoot").reshoot(asked(folder=str(folder)), python=backend_python)
     other = None
