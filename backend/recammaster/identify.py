@@ -50,6 +50,10 @@ _CHANNELS = 16  # of Wan 2.1's latents
 _CAMERA_CHANNELS = 12
 _UMT5_XXL = 4096
 _TOKENIZER_INSIDE = "spiece_model"
+# What comes first is applied to the network's width; by Wan's names, Kohya's or diffusers'.
+_WAN_LORA = re.compile(
+    r"blocks[._]\d+[._](self_attn|cross_attn|attn[12])[._](q|to_q|o|to_out[._]0)\.lora[_.](down|A)\b"
+)
 
 
 @dataclass(frozen=True)
@@ -120,9 +124,9 @@ def wanted(what: str) -> str:
 
 
 def lora_width(kind: Kind) -> int | None:
-    """The width of the Wan network that a LoRA is for; None where it is for another."""
+    """The width of the Wan network that a LoRA is for; None where it is for a network of another kind."""
     for name, each in kind.tensors.items():
-        if re.search(r"blocks[._]\d+[._](self_attn|cross_attn|attn[12])[._](to_)?q\.lora[_.](down|A)", name):
+        if _WAN_LORA.search(name):
             return each.shape[-1] if len(each.shape) == 2 else None
     return None
 

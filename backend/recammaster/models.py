@@ -77,7 +77,9 @@ def find(models: Models, needed: Iterable[str] = ()) -> Found:
             chosen[what] = library.best(what)
     if identify.TOKENIZER not in chosen:
         chosen[identify.TOKENIZER] = library.tokenizer_for(chosen[identify.TEXT_ENCODER])
-    if identify.LORA not in chosen:
+    if identify.LORA in chosen:
+        _check_fits(chosen[identify.LORA], chosen[identify.TRANSFORMER])
+    else:
         chosen[identify.LORA] = library.lora_for(chosen[identify.TRANSFORMER])
     packs = [chosen.pop(identify.EMBEDDINGS, None), *library.all(identify.EMBEDDINGS)]
     if missing := [what for what in needed if chosen.get(what) is None]:
@@ -116,6 +118,13 @@ def _checked(name: str, path: Path) -> _Seen:
     if name == identify.TOKENIZER and path.is_dir() and (inner := path / name).is_dir():
         return _checked(name, inner)
     raise CheckpointError(f"{str(path)!r} is {seen.words}. {wanted(name)}")
+
+
+def _check_fits(lora: _Seen | None, network: _Seen | None) -> None:
+    if lora is None or (network is not None and lora.width == network.width) or (network is None and lora.width):
+        return
+    made_for = f"a Wan network of width {lora.width}" if lora.width else "a network of another kind"
+    raise CheckpointError(f"{str(lora.path)!r} is a LoRA for {made_for}. {wanted(identify.LORA)}")
 
 
 # What is in a folder

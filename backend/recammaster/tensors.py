@@ -35,7 +35,7 @@ TYPES = {
     "F8_E4M3": torch.float8_e4m3fn,
     "F8_E5M2": torch.float8_e5m2,
 }
-EIGHT_BITS = (torch.float8_e4m3fn, torch.float8_e5m2)
+_NOT_FINITE = {torch.float8_e4m3fn: 0x7F, torch.float8_e5m2: 0x7C}
 
 # What stands beside a weight of eight bits (ComfyUI, comfy/ops.py and comfy/utils.py): the weight is this times the
 # stored one. Then what is of no use here: scales of inputs, and marks.
@@ -174,8 +174,13 @@ def _list(verb: str, names: list[str]) -> str:
 
 
 def _is_finite(value: Tensor) -> bool:
-    values = value.to(torch.float16) if value.dtype in EIGHT_BITS else value
-    return bool(torch.isfinite(values).all())
+    if not value.numel():
+        return True
+    if value.dtype in _NOT_FINITE:
+        # As whole numbers without their sign, what is not finite comes after all that is.
+        return int((value.view(torch.uint8) & 0x7F).max()) < _NOT_FINITE[value.dtype]
+    # Both are NaN where one number is. In one go and without a copy, where isfinite takes 20 seconds for 3 GB.
+    return bool(torch.stack(torch.aminmax(value)).isfinite().all())
 
 
 # Reading

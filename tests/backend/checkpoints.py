@@ -257,8 +257,8 @@ def write_vae_folder(folder: Path, width: int = VAE_WIDTH) -> Path:
 
 def text_encoder(seed: int = 3) -> State:
     """UMT5's encoder under the names of transformers and ComfyUI, float32."""
-    sizes = TEXT_SIZES
-    dim, inner = sizes["d_model"], sizes["d_kv"] * sizes["num_heads"]
+    sizes, dim = TEXT_SIZES, TEXT_SIZES["d_model"]
+    inner = sizes["d_kv"] * sizes["num_heads"]
     shapes: dict[str, tuple[int, ...]] = {"shared.weight": (sizes["vocab_size"], dim)}
     for index in range(sizes["num_layers"]):
         attention, feed = f"encoder.block.{index}.layer.0", f"encoder.block.{index}.layer.1"
@@ -278,16 +278,16 @@ def text_encoder(seed: int = 3) -> State:
 
 def text_encoder_in_wan_names(state: State) -> State:
     """As ``models_t5_umt5-xxl-enc-bf16.pth`` names them (Wan 2.1, wan/modules/t5.py)."""
-    names = {}
-    for name in state:
+    found = {}
+    for name, each in state.items():
         new = name.replace("encoder.block.", "blocks.").replace("shared.", "token_embedding.")
         new = new.replace("encoder.final_layer_norm.", "norm.")
         new = new.replace("layer.0.SelfAttention.relative_attention_bias.", "pos_embedding.embedding.")
         new = new.replace("layer.0.SelfAttention.", "attn.").replace("layer.0.layer_norm.", "norm1.")
-        new = new.replace("layer.1.DenseReluDense.wi_0.", "ffn.gate.0.")
-        new = new.replace("layer.1.DenseReluDense.wi_1.", "ffn.fc1.").replace("layer.1.DenseReluDense.wo.", "ffn.fc2.")
-        names[name] = new.replace("layer.1.layer_norm.", "norm2.")
-    return {names[name]: each for name, each in state.items()}
+        for old, published in (("wi_0", "gate.0"), ("wi_1", "fc1"), ("wo", "fc2")):
+            new = new.replace(f"layer.1.DenseReluDense.{old}.", f"ffn.{published}.")
+        found[new.replace("layer.1.layer_norm.", "norm2.")] = each
+    return found
 
 
 def text_encoder_in_eight_bits(state: State, dtype: torch.dtype = torch.float16) -> State:
@@ -379,10 +379,8 @@ def lora(sizes: Sizes = TINY, rank: int = 4, seed: int = 4, *, peft: bool = Fals
             shapes[f"{name}.{down}.weight"] = (rank, sizes.dim)
             shapes[f"{name}.{up}.weight"] = (sizes.dim, rank)
     state = fill(shapes, seed)
-    if not peft:
-        layers = [name.removesuffix(".lora_down.weight") for name in state if name.endswith(".lora_down.weight")]
-        state |= {f"{name}.alpha": torch.tensor(float(rank)) for name in layers}
-    return state
+    alphas = [name.replace(".lora_down.weight", ".alpha") for name in state if name.endswith(".lora_down.weight")]
+    return state | {name: torch.tensor(float(rank)) for name in alphas}
 
 
 def preview(widths: tuple[int, int, int, int] = (256, 128, 64, 64), channels: int = 16, seed: int = 5) -> State:
