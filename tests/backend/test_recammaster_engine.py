@@ -15,6 +15,7 @@ import pytest
 import torch
 from raytraced import lens_for, trajectory
 from shots import Clip
+from small_tensors import one_thread  # noqa: F401 a fixture for all tests here
 
 from backend import contract
 from backend.engines import Cancelled, EngineError, Shot, create
