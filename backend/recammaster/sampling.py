@@ -120,7 +120,7 @@ def sample(
                 return_dict=False,
             )[0]
         finally:
-            # The pipeline does so at its end; after an exception the next run would begin with this one's caches.
+            # The pipeline does so at its end; after an exception a cache would keep what it holds on the device.
             transformer._reset_stateful_cache()
 
 

@@ -1,6 +1,7 @@
 """Sampling beside the published loop, and beside loops that are written down here."""
 
 import dataclasses
+import gc
 import hashlib
 import itertools
 import math
@@ -404,6 +405,10 @@ def test_a_run_that_was_given_up_leaves_nothing_in_the_cache(cache):
     expected = sample(model, *inputs, steps=12)
     with pytest.raises(GivenUp):
         sample(model, *inputs, steps=12, on_step=give_up)
+    tokens = 2 * math.prod(SHAPE[2:]) // 4
+    gc.collect()
+    kept = [each for each in gc.get_objects() if type(each) is torch.Tensor and each.shape == (1, tokens, TINY.dim)]
+    assert not kept
     assert torch.equal(sample(model, *inputs, steps=12), expected)
 
 
