@@ -9,7 +9,7 @@ share (people, leaves, noise).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import cv2
@@ -97,8 +97,7 @@ def measure(frames: Iterable[Image], *, rate: float = 24.0) -> Shake:
     Returns:
         All zero where it cannot be told: fewer than 8 frames between cuts, or nothing in them to hold on to.
     """
-    window = max(_FEWEST_FRAMES, round(rate * _STEADY_SECONDS))
-    runs = [_trembling(moves, size, window) for moves, size in _runs(_small(frame) for frame in frames)]
+    runs = [_trembling(run, rate * _STEADY_SECONDS) for run in _runs(_small(frame) for frame in frames)]
     known = [run for run in runs if run is not None]
     if not known:
         return Shake()
@@ -113,8 +112,23 @@ def measure(frames: Iterable[Image], *, rate: float = 24.0) -> Shake:
     )
 
 
-# From pictures to motion: how far each of 4 x 4 cells moves from a frame to the next, (frames - 1, 16, 2) pixels, and
-# NaN where nothing in a cell could be followed.
+# From pictures to motion.
+
+
+@dataclass
+class _Run:
+    """What lies between two cuts.
+
+    Attributes:
+        moves: from each frame to the next that is another, how far each of 4 x 4 cells moves: (16, 2) pixels, NaN where
+            nothing in a cell could be followed.
+        frames: how many followed the first, those that repeat the one before among them.
+        size: of the pictures, width and height.
+    """
+
+    moves: list[_Array] = field(default_factory=list)
+    frames: int = 0
+    size: tuple[int, int] = (0, 0)
 
 
 def _small(frame: Image) -> _Gray:
@@ -129,25 +143,23 @@ def _small(frame: Image) -> _Gray:
     return np.clip(gray, 0, 255).astype(np.uint8)
 
 
-def _runs(grays: Iterable[_Gray]) -> Iterator[tuple[_Array, tuple[int, int]]]:
-    """The cells' moves, from cut to cut, and the pictures' width and height."""
+def _runs(grays: Iterable[_Gray]) -> Iterator[_Run]:
+    """From cut to cut."""
     before: _Gray | None = None
-    moves: list[_Array] = []
-    size = (0, 0)
+    run = _Run()
     for gray in grays:
-        size = (gray.shape[1], gray.shape[0])
         if before is not None:
+            run.frames += 1
             if cv2.norm(gray, before, cv2.NORM_L1) < _REPEATED * gray.size:
                 continue
-            move = _moves(before, gray)
-            if move is not None:
-                moves.append(move)
-            elif moves:
-                yield np.array(moves), size
-                moves = []
-        before = gray
-    if moves:
-        yield np.array(moves), size
+            moves = _moves(before, gray)
+            if moves is not None:
+                run.moves.append(moves)
+            else:
+                yield run
+                run = _Run()
+        before, run.size = gray, (gray.shape[1], gray.shape[0])
+    yield run
 
 
 def _moves(before: _Gray, after: _Gray) -> _Array | None:
@@ -187,15 +199,19 @@ class _Trembling:
     shared: float  # by how much of its border
 
 
-def _trembling(moves: _Array, size: tuple[int, int], window: int) -> _Trembling | None:
-    """What is not steady in the moves (frames - 1, 16, 2) of one run; None where too little is known."""
+def _trembling(run: _Run, window: float) -> _Trembling | None:
+    """What in a run is not steady over `window` frames; None where too little is known."""
+    if len(run.moves) + 1 < _FEWEST_FRAMES:
+        return None
+    moves = np.array(run.moves)
     cells = np.isfinite(moves[..., 0]).mean(axis=0) >= _FEWEST_KNOWN
-    if len(moves) + 1 < _FEWEST_FRAMES or cells[_AT_BORDER].mean() < _FEWEST_KNOWN:
+    if cells[_AT_BORDER].mean() < _FEWEST_KNOWN:
         return None
     filled = np.where(np.isnan(moves), np.nanmedian(moves, axis=1, keepdims=True), moves)[:, cells]
     path = np.cumsum(np.concatenate([np.zeros_like(filled[:1]), filled]), axis=0)
-    parts = path - _steady(path, window)
-    whole, rest = _as_a_whole(parts, (_CENTRES * size)[cells])
+    different = len(moves) / run.frames
+    parts = path - _steady(path, max(_FEWEST_FRAMES, round(window * different)))
+    whole, rest = _as_a_whole(parts, (_CENTRES * run.size)[cells])
     agrees = _length(rest) < _AGREES * _length(parts)
     return _Trembling(whole, float(agrees[_AT_BORDER[cells]].mean()))
 

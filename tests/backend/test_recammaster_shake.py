@@ -107,6 +107,24 @@ def test_a_pan_that_is_shaken_measures_as_the_shake_alone(of):
     assert both.is_handheld
 
 
+def test_a_jolt_and_a_cut_do_not_count(of):
+    path = hand(0.004) * [SIZE[0], SIZE[0], 1]
+    known = measure([moved(of.picture, x, y, roll) for x, y, roll in path])
+    path[60:, :2] += [-8, -12]
+    path[62:, :2] += [12, -8]
+    assert measure([moved(of.picture, x, y, roll) for x, y, roll in path]).sway == pytest.approx(known.sway, rel=0.6)
+    path[40:, :2] += 400
+    cut = measure([moved(of.picture, x, y, roll) for x, y, roll in path])
+    assert cut.sway == pytest.approx(known.sway, rel=0.6)
+    assert cut.frames == 81
+
+
+def test_between_cuts_there_must_be_enough(of):
+    frames = shaken(of.standing, 0.01)
+    frames = [np.roll(frame, 150 * (t // 6 % 2), axis=1)[:: 1 - 2 * (t // 6 % 2)] for t, frame in enumerate(frames)]
+    assert measure(frames) == Shake()
+
+
 STEADY = {
     "stands": lambda of: of.standing,
     "swings and dollies": lambda of: of.moving,
@@ -126,6 +144,9 @@ STEADY = {
     "every frame twice, and noise": lambda of: noisy(
         [moved(of.picture, 4 * (t // 2 * 2) - 200, t // 2 * 2) for t in TIMES], 8
     ),
+    "a curve, every frame twice": lambda of: [
+        moved(of.picture, 150 * np.cos(t // 2 / 20), 150 * np.sin(t // 2 / 20)) for t in TIMES
+    ],
     "every fifth frame missing": lambda of: [
         moved(of.picture, 4 * (t + t // 4) - 200, 2 * (t + t // 4) - 100) for t in TIMES
     ],
@@ -180,7 +201,7 @@ SHAKEN = {
     "a camera that travels": lambda of: shaken(of.moving, 0.004, seed=3),
     "noise and a bad codec": lambda of: compressed(noisy(shaken(of.standing, 0.006), 10), 36),
     "night": lambda of: [(frame * 0.12).astype(np.uint8) for frame in shaken(of.moving, 0.006)],
-    "12 frames a second, each twice": lambda of: shaken(of.moving, 0.006)[::2],
+    "12 frames a second, each twice": lambda of: [frame for frame in shaken(of.moving, 0.006)[::2] for _ in range(2)],
     "cuts": lambda of: shaken(of.standing[:30], 0.006) + shaken(of.moving[:30], 0.006, seed=1),
     "sixteen frames": lambda of: shaken(of.standing[:16], 0.008),
 }
