@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from ..engines import EngineError
 
 # Thresholds of relative change. Neither was judged on ReCamMaster's weights.
-# On Wan, 0.05 is reported never to skip and 0.1 to halve the time (mold#939); 0.12 is xDiT's for FLUX.2. It is the
-# least that leaves out a quarter of 25 steps in tests/backend/test_recammaster_accelerations.py.
+# On Wan, 0.05 is reported never to skip and 0.1 to halve the time (mold#939); 0.12 is xDiT's for FLUX.2, and of
+# 0.08, 0.1, 0.12 and 0.15 the least that left out a quarter of 25 steps in test_recammaster_accelerations.py.
 FIRST_BLOCK_THRESHOLD = 0.12
 # diffusers' own default.
 SEA_THRESHOLD = 0.25
@@ -33,7 +33,6 @@ FEWEST_CACHED_STEPS = 12
 # suffers where early steps are skipped (ComfyUI-KJNodes#210).
 _RETAINED = 0.2  # the share of the steps, from the first on, that are made in full
 _MOST_SKIPPED = 2  # in a row
-
 
 LORA_STRENGTH = 1.0
 _ADAPTER = "lora"
