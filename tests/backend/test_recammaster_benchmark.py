@@ -7,6 +7,7 @@ import published_numbers
 import pytest
 import torch
 from safetensors.torch import load_file
+from small_tensors import one_thread  # noqa: F401
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
