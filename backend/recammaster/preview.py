@@ -56,7 +56,7 @@ class Previewer:
         device, dtype: where and in which numbers it computes.
 
     Raises:
-        EngineError: of kind ``models``: the file is no tiny decoder of Wan 2.1.
+        CheckpointError: the file is no tiny decoder of Wan 2.1.
     """
 
     def __init__(

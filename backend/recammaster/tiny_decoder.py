@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import inspect
 import os
-import zipfile
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, BinaryIO, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..engines import EngineError
+from . import identify
+from .identify import side
+from .tensors import expect, fill
 
 LATENT_CHANNELS = 16
 """Of Wan 2.1's latents. Those of Wan 2.2's 5B have 48, and a tiny decoder of their own."""
@@ -33,41 +34,32 @@ _FRAMES_PER_LATENT = 4
 _FRAMES_BEFORE = _FRAMES_PER_LATENT - 1
 
 _WIDTHS = (256, 128, 64, 64)
-_WHERE_WIDTHS_SHOW = tuple(f"decoder.{layer}.weight" for layer in (1, 8, 14, 20))
-_GET = "get taew2_1.safetensors of madebyollin/taehv on GitHub"
+_WHERE_WIDTHS_SHOW = (1, 8, 14, 20)  # the convolutions before the layers that are so wide
 
 _Frames: TypeAlias = Iterator[tuple[int, Tensor]]
 """Frames in order, each with its place in time at that depth of the network, as (1, channels, height, width)."""
 
 
 def load_tiny_decoder(path: str | os.PathLike[str]) -> TinyDecoder:
-    """The decoder in a file: a `.pth` or safetensors with the published key names, of any widths, float32.
+    """The decoder in a file: a `.pth` or safetensors with the published key names, of any widths, in float32.
 
-    LightX2V's lighttaew2_1 has the very same tensors but is for latents that are not normalised. As ComfyUI does, the
-    two are told apart by how they are stored, half floats being TAEHV's own (comfy/sd.py).
+    LightX2V's lighttaew2_1 has the very same tensors but is for latents that are not normalised. As in ComfyUI
+    (comfy/sd.py) the two are told apart by how they are stored, half floats being TAEHV's.
 
     Raises:
-        EngineError: of kind ``models``: the file cannot be read, or holds something else.
+        CheckpointError: there is something else, or not all of it.
     """
-    name = os.fspath(path)
-    tensors = _read(name)
-    widths = _checked_widths(name, tensors)
+    file, kind = expect(Path(path), identify.PREVIEW)
+    widths = [max(1, side(kind.tensors, f"decoder.{layer}.weight", 0)) for layer in _WHERE_WIDTHS_SHOW]
     with torch.device("meta"):
         decoder = TinyDecoder(widths)
-    expected = decoder.state_dict()
-    for key, wanted in expected.items():
-        found = tensors.get(key)
-        if found is None or found.shape != wanted.shape:
-            what = "nothing" if found is None else f"a tensor of {tuple(found.shape)}"
-            raise EngineError(
-                f"{name} is not the tiny decoder of Wan 2.1: as {key} it has {what}, expected one of "
-                f"{tuple(wanted.shape)}; {_GET}.",
-                "models",
-            )
-    decoder.normalised = tensors["decoder.1.weight"].dtype == torch.float16
-    # Copies, as what safetensors gives still is in the file, and that may be replaced while this runs.
-    decoder.load_state_dict({key: tensors[key].to(torch.float32, copy=True) for key in expected}, assign=True)
-    return decoder.eval().requires_grad_(False)
+    decoder.normalised = kind.tensors["decoder.1.weight"].dtype == "F16"
+    return fill(decoder, file, kind, _decoding, lambda _name: torch.float32).requires_grad_(False)
+
+
+def _decoding(tensors: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the encoder, which is in the same file."""
+    return {name: each for name, each in tensors.items() if name.startswith("decoder.")}
 
 
 class TinyDecoder(nn.Module):
@@ -199,52 +191,3 @@ def _as_encoded(latents: Tensor) -> Tensor:
         latents.new_tensor(known[name].default).view(1, -1, 1, 1, 1) for name in ("latents_mean", "latents_std")
     )
     return latents * deviation + mean
-
-
-def _read(name: str) -> dict[str, Tensor]:
-    """The tensors in a file, by what is in it and not by its name. Runs no code that it may hold."""
-    try:
-        with open(name, "rb") as file:
-            found = _unpickled(file) if file.read(2) == b"PK" else load_file(name)
-    except OSError as error:
-        raise EngineError(f"The tiny decoder {name} cannot be read: {error.strerror or error}.", "models") from error
-    except Exception as error:  # whatever torch and safetensors think of
-        raise EngineError(
-            f"{name} is neither a whole .pth file of weights alone nor a whole safetensors file, as the tiny decoder "
-            f"of Wan 2.1 is; {_GET}.",
-            "models",
-        ) from error
-    if not isinstance(found, dict):
-        raise EngineError(
-            f"{name} holds a {type(found).__name__}, expected named tensors, as in the tiny decoder of Wan 2.1; "
-            f"{_GET}.",
-            "models",
-        )
-    return {key: value for key, value in found.items() if isinstance(value, Tensor)}
-
-
-def _unpickled(file: BinaryIO) -> Any:
-    # torch stores without packing: a file that claims to unpack to more than it is fills the memory.
-    with zipfile.ZipFile(file) as archive:
-        if sum(entry.file_size for entry in archive.infolist()) > file.seek(0, os.SEEK_END):
-            raise zipfile.BadZipFile("packed")
-    file.seek(0)
-    return torch.load(file, map_location="cpu", weights_only=True)
-
-
-def _checked_widths(name: str, tensors: dict[str, Tensor]) -> list[int]:
-    """How wide the layers are, by the shapes of the convolutions before each of them."""
-    shapes = [tuple(tensors[key].shape) for key in _WHERE_WIDTHS_SHOW if key in tensors]
-    if len(shapes) != len(_WHERE_WIDTHS_SHOW) or any(len(shape) != 4 for shape in shapes):
-        raise EngineError(
-            f"{name} is not the tiny decoder of Wan 2.1: it has {len(tensors)} tensors, but not "
-            f"{_WHERE_WIDTHS_SHOW[0]} and others that this one is known by; {_GET}.",
-            "models",
-        )
-    if shapes[0][1] != LATENT_CHANNELS:
-        raise EngineError(
-            f"{name} is a tiny decoder for another model: it is made for latents of {shapes[0][1]} channels, expected "
-            f"Wan 2.1's {LATENT_CHANNELS}; {_GET}.",
-            "models",
-        )
-    return [shape[0] for shape in shapes]
