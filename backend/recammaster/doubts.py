@@ -38,7 +38,6 @@ def sentences(
     generation: Generation,
     *,
     transparent: bool,
-    mask: bool = False,
 ) -> list[str]:
     """What is odd about a take, and what to do about it; nothing where all is as the network knows it.
 
@@ -49,7 +48,6 @@ def sentences(
         times: the instants that the network is shown.
         generation: the job's settings.
         transparent: whether the footage is, anywhere.
-        mask: whether the mask of what was invented is asked for.
     """
     found = [
         _first_view(shot),
@@ -58,12 +56,17 @@ def sentences(
         _moved(views),
         _closer(shot, fitted, views),
         _source_lens(shot),
-        _frames(shot.length, len(times)),
+        _frames(shot.length, len(times)) if _is_coarse(shot.length, len(times)) else "",
         _untrained(generation),
         _ALPHA if transparent else "",
-        _MASK if mask else "",
     ]
     return [each for each in found if each]
+
+
+def notes(shot: Shot, times: Sequence[float]) -> list[str]:
+    """What was decided on the user's behalf, and is no reason to worry."""
+    frames = "" if _is_coarse(shot.length, len(times)) else _frames(shot.length, len(times))
+    return [each for each in (frames, _MASK if shot.mask else "") if each]
 
 
 _ALPHA = (
@@ -155,6 +158,10 @@ def _source_lens(shot: Shot) -> str:
         "The source camera's lens changes, of which the network knows nothing: the take is cropped as if what it "
         "draws zooms along with the footage, so look whether it does."
     )
+
+
+def _is_coarse(length: int, frames: int) -> bool:
+    return length > 2 * frames or (frames == 1 and length > 1)
 
 
 def _frames(length: int, frames: int) -> str:

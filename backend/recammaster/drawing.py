@@ -162,7 +162,7 @@ class Drawing:
                 acceleration.load_lora(transformer, _there(self._found.lora))
             device.pin_attention(transformer, self._device.device, plan.work.tokens)
             if self._generation.compile:
-                acceleration.use_compile(transformer)
+                self._compile(transformer, plan)
             memory.place(transformer, plan, self._device.device)
             cache = self._generation.cache
             if not acceleration.use_cache(transformer, cache, self._recipe.steps) and cache != "none":
@@ -171,6 +171,12 @@ class Drawing:
             yield transformer
         finally:
             memory.release(transformer)
+
+    def _compile(self, transformer: Any, plan: Plan) -> None:
+        if plan.name == "fp8":
+            self._notes.append("Blocks stored in 8 bits cannot be compiled: they were not.")
+        else:
+            acceleration.use_compile(transformer)
 
     def _leaner_if_need_be(self, plan: Plan, turn: Callable[[Plan], _Result]) -> tuple[_Result, Plan]:
         """A turn by a plan or, where memory runs out, by the next leaner one; and the plan that it was done by."""

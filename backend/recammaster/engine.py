@@ -50,9 +50,8 @@ class ReCamMaster:
         shown = fitting.show(
             shot.footage, fitted, times, lambda step, total: report("reading the footage", step, total)
         )
-        self.warnings += doubts.sentences(
-            shot, fitted, views, times, generation, transparent=shown.transparent, mask=shot.mask
-        )
+        self.notes += doubts.notes(shot, times)
+        self.warnings += doubts.sentences(shot, fitted, views, times, generation, transparent=shown.transparent)
         if not shot.source_known and (sentence := _of_shake(shown.video, times, shot.rate)):
             self.warnings.append(sentence)
         rows = camera.rows(shot.target, shot.source if shot.source_known else None, times)

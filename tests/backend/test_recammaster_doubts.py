@@ -9,7 +9,7 @@ from raytraced import arc, lens_for, pose_at, trajectory
 from backend import contract
 from backend.contract import Generation
 from backend.engines import Shot
-from backend.recammaster.doubts import sentences
+from backend.recammaster.doubts import notes, sentences
 from backend.recammaster.fitting import find_fit
 from backend.recammaster.timing import network_times
 from backend.recammaster.views import find_views
@@ -39,12 +39,12 @@ def make(
     )
 
 
-def said(shot, *, transparent=False, mask=False, **generation):
+def said(shot, *, transparent=False, **generation):
     generation = Generation(**generation)
     fitted = find_fit(shot.source.width, shot.source.height, generation)
     times = network_times(shot.length, generation.frames)
     views = find_views(shot, fitted)
-    found = sentences(shot, fitted, views, times, generation, transparent=transparent, mask=mask)
+    found = sentences(shot, fitted, views, times, generation, transparent=transparent) + notes(shot, times)
     for each in found:
         assert each[0].isupper() or each[0].isdigit()
         assert each.endswith(".")
@@ -182,4 +182,19 @@ def test_sizes_and_lengths_that_the_weights_do_not_know_are_told():
 
 def test_alpha_and_mask_are_told():
     assert "transparent" in only(make(), transparent=True)
-    assert "white" in only(make(), mask=True)
+    assert "white" in only(dataclasses.replace(make(), mask=True))
+
+
+def test_what_was_only_decided_is_noted_and_what_may_go_wrong_is_warned_of():
+    def of(length, frames=81):
+        shot, times = make(length=length), network_times(length, frames)
+        generation = Generation(frames=frames)
+        fitted = find_fit(shot.source.width, shot.source.height, generation)
+        return bool(notes(shot, times)), bool(
+            sentences(shot, fitted, find_views(shot, fitted), times, generation, transparent=False)
+        )
+
+    assert of(81) == (False, False)
+    assert of(24) == of(120) == of(162) == (True, False)
+    assert of(163) == (False, True)
+    assert of(7, frames=1)[1]
