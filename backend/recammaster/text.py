@@ -22,13 +22,14 @@ from ..engines import EngineError, Report
 from . import umt5
 from .embeddings import LENGTH, Cache, Embedding, EmbeddingsError, Encoder, Pack, cache_folder, encoder_of
 from .headers import Unreadable
+from .identify import TEXT_ENCODER, TOKENIZER, WHERE
 
 if TYPE_CHECKING:
     from .models import Found
 
 _SHOWN = 40
 _ELSEWHERE = (
-    "or encode on a machine that has them (`python -m backend embed`) and put the pack that this writes among the "
+    "or encode on a machine that has both (`python -m backend embed`) and put the pack that this writes among the "
     "models."
 )
 
@@ -122,15 +123,15 @@ def _make(prompts: list[str], library: _Library, device: torch.device, report: R
 
 def _lacking(missing: list[str], found: Found) -> str:
     which = f"The prompt {_short(missing[0])} was" if len(missing) == 1 else f"{len(missing)} prompts were"
+    tokenizer = WHERE[TOKENIZER]
     if found.text_encoder is None:
         return (
-            f"{which} not encoded before, and no text encoder was found: put "
-            "umt5_xxl_fp8_e4m3fn_scaled.safetensors or models_t5_umt5-xxl-enc-bf16.pth (and google/umt5-xxl's "
-            f"spiece.model) among the models, {_ELSEWHERE}"
+            f"{which} not encoded before, and no text encoder was found: get {WHERE[TEXT_ENCODER]}, and its tokenizer, "
+            f"{tokenizer}; {_ELSEWHERE}"
         )
     return (
-        f"{which} not encoded before, and the text encoder {str(found.text_encoder)!r} has no tokenizer: put "
-        f"google/umt5-xxl's spiece.model or tokenizer.json beside it, {_ELSEWHERE}"
+        f"{which} not encoded before, and the text encoder {str(found.text_encoder)!r} has no tokenizer: get "
+        f"{tokenizer}; {_ELSEWHERE}"
     )
 
 

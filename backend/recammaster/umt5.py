@@ -9,8 +9,8 @@ chosen by what is free:
     on the CPU  in float32, as it does little else well. All weights are float32 (23 GB) if there is the room; else
                 they lie there in bfloat16, and each block is float32 while it computes, which gives the same numbers
 
-Nothing is gained by computing several prompts at once, and each would depend on its neighbours in the last bit: they
-go one by one, padded as published.
+Layers that a file has in eight bits stay so everywhere. Little is gained by computing several prompts at once, and the
+last bits of each could depend on its neighbours: they go one by one, padded as published.
 """
 
 from __future__ import annotations

@@ -214,6 +214,17 @@ def test_identity_changes_with_any_matrix(tmp_path, at):
     assert encoder_of(path).identity != before
 
 
+def test_identity_changes_with_any_byte_of_the_header(tmp_path):
+    content = bytearray(20_000_000)
+    path = tmp_path / "encoder.safetensors"
+    path.write_bytes(content)
+    before = encoder_of(path).identity
+    content[5000] = 1  # between two samples
+    path.write_bytes(content)
+    os.utime(path, ns=(1, 1))
+    assert encoder_of(path).identity != before
+
+
 def test_identity_of_a_small_file_is_of_every_byte(tmp_path):
     path = tmp_path / "encoder.safetensors"
     found = set()
@@ -378,8 +389,7 @@ def test_writers_at_the_same_time_never_show_half_an_entry(tmp_path):
 
 def test_what_was_not_used_for_longest_goes_first(tmp_path, monkeypatch):
     cache = Cache(tmp_path)
-    names = "abcdef"
-    for prompt in names:
+    for prompt in (names := "abcdef"):
         cache.keep(embedding(prompt))
     paths = {prompt: path for path, (prompt,) in prompts_in(tmp_path).items()}
     for age, prompt in enumerate(names):

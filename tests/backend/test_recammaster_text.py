@@ -22,6 +22,7 @@ ODD = [
     "cafÃ© &amp;amp; bar, &lt;b&gt; &amp;nbsp; x",
     "“quoted” ‘text’ … ﬁne １２ ﾊﾝｶｸ",  # noqa: RUF001
     "日本 and é and 🎥 and \u0301",
+    "<b> &amp;amp;lt; &amp;amp; </b>",
     "nul \x00 bell \x07 end \x1b[31m red",
     NEGATIVE_PROMPT,
     "&#55357; &#0; &notanentity; &eacute",
@@ -170,10 +171,11 @@ def test_prompts_of_one_call_come_from_one_encoder_where_that_can_be(models, cac
 
 def test_without_an_encoder_prompts_may_come_from_several(cache, tmp_path):
     nothing = SimpleNamespace(text_encoder=None, tokenizer=None)
-    nothing.embeddings = [write_pack(tmp_path / "p.safetensors", "a", ["a dog"], 1.0)]
-    Cache(cache).keep(made_by("b", ["a ball"], 2.0)[0])
-    encoded = encode(["a dog", "a ball"], nothing, cache)
-    assert [each.max() for each in encoded.tensors] == [1, 2]
+    nothing.embeddings = [write_pack(tmp_path / "p.safetensors", "a", ["a dog", "a cat"], 1.0)]
+    for each in made_by("b", ["a ball", "a cat"], 2.0):
+        Cache(cache).keep(each)
+    encoded = encode(["a dog", "a ball", "a cat"], nothing, cache)
+    assert [each.max() for each in encoded.tensors] == [1, 2, 1]
     assert len(encoded.notes) == 2
 
 
@@ -198,14 +200,14 @@ def refused(prompts, models, cache, **options):
 def test_encoder_is_missing(cache):
     nothing = SimpleNamespace(text_encoder=None, tokenizer=None, embeddings=[])
     said = refused(["a dog"], nothing, cache)
-    assert said.startswith("The prompt 'a dog' was not encoded before, and no text encoder was found: put umt5_xxl_fp8")
+    assert said.startswith("The prompt 'a dog' was not encoded before, and no text encoder was found: get umt5_xxl_fp8")
     assert "`python -m backend embed`" in said
     assert refused(["a dog", "", "a cat"], nothing, cache).startswith("3 prompts were not")
 
 
 def test_tokenizer_is_missing(models, cache):
     models = SimpleNamespace(**vars(models) | {"tokenizer": None})
-    assert "has no tokenizer: put google/umt5-xxl's spiece.model" in refused(["a dog"], models, cache)
+    assert "has no tokenizer: get spiece.model" in refused(["a dog"], models, cache)
     Cache(cache).keep(made_by("a", ["a dog"])[0])
     assert encode(["a dog"], models, cache).tensors[0].max() == 1
 

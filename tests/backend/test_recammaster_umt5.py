@@ -92,6 +92,24 @@ def test_where_memory_is_short_weights_stay_small_and_numbers_the_same(models, c
     torch.testing.assert_close(tight, roomy, rtol=0, atol=0)
 
 
+def test_weights_are_given_back_by_a_block_that_fails(models, cache, monkeypatch):
+    def load(path, dtype):
+        model = loader(path, dtype)
+        model.encoder.block[1].layer[1].register_forward_pre_hook(fail)
+        return model
+
+    def fail(*_):
+        raise ZeroDivisionError
+
+    loader, left = checkpoint.load_text_encoder, []
+    monkeypatch.setattr(checkpoint, "load_text_encoder", load)
+    monkeypatch.setattr(umt5, "free_ram", lambda: 1.4e9)
+    monkeypatch.setattr(umt5.memory, "release", lambda model: left.append({each.dtype for each in model.parameters()}))
+    with pytest.raises(ZeroDivisionError):
+        encode(["a dog"], models, cache)
+    assert left == [{torch.bfloat16}]
+
+
 @pytest.mark.parametrize(
     ("free", "bfloat16", "ram", "expected"),
     [
