@@ -20,6 +20,7 @@ from ..contract import EngineSettings
 from ..engines import EngineError, Report
 from . import acceleration, checkpoint, device, memory, models, sampling, text, video
 from .memory import Plan
+from .needs import Sizes
 from .preview import Previewer
 from .recipes import NEGATIVE_PROMPT, Recipe, recipe_of
 
@@ -106,7 +107,7 @@ class Drawing:
             self._generation.plan,
             device=self._device.device,
             device_name=self._device.name,
-            sizes=memory.Sizes.of(checkpoint.config_of(_there(self._found.transformer)), self._device.dtype),
+            sizes=Sizes.of(checkpoint.config_of(_there(self._found.transformer)), self._device.dtype),
             cached=self._generation.cache != "none",
         )
         self._notes.append(plan.sentence(self._device.name))
@@ -160,10 +161,10 @@ class Drawing:
         try:
             if self._recipe.lora:
                 acceleration.load_lora(transformer, _there(self._found.lora))
-            device.pin_attention(transformer, self._device.device, plan.work.tokens)
             if self._generation.compile:
                 self._compile(transformer, plan)
             memory.place(transformer, plan, self._device.device)
+            device.pin_attention(transformer, self._device.device, plan.work.tokens)
             cache = self._generation.cache
             if not acceleration.use_cache(transformer, cache, self._recipe.steps) and cache != "none":
                 self._notes.append(f"The cache {cache} leaves nothing out at {self._recipe.steps} steps.")
@@ -173,7 +174,7 @@ class Drawing:
             memory.release(transformer)
 
     def _compile(self, transformer: Any, plan: Plan) -> None:
-        if plan.name == "fp8":
+        if not plan.compiles:
             self._notes.append("Blocks stored in 8 bits cannot be compiled: they were not.")
         else:
             acceleration.use_compile(transformer)
@@ -194,7 +195,7 @@ class Drawing:
         memory.empty_caches()
         lean = None if self._retried else memory.leaner(plan)
         if lean is None:
-            raise memory.does_not_fit(plan.work, device.free_memory(self._device.device), self._device.name)
+            raise memory.ran_out(plan, self._device.name)
         self._retried = True
         self._notes.append(f"Memory ran out with plan {plan.name}: {lean.name} was used instead.")
         return lean

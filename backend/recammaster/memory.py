@@ -244,6 +244,8 @@ def release(*models: Any) -> None:
 
 def empty_caches() -> None:
     """Give memory that torch keeps for later back to whoever needs it now."""
+    if not torch.accelerator.is_available():
+        return  # main memory goes back by itself
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -336,7 +336,7 @@ def test_memory_that_runs_out_twice_is_told_with_what_would_fit(models, plain, m
     with pytest.raises(EngineError) as caught:
         render(plain)
     assert caught.value.kind == "memory"
-    assert f"{FRAMES} frames of {WIDTH}x{HEIGHT} need" in str(caught.value)
+    assert f"Memory ran out on the CPU: {FRAMES} frames of {WIDTH}x{HEIGHT}" in str(caught.value)
 
 
 @pytest.mark.parametrize("plan", ["tiled", "streamed"])
