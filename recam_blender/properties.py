@@ -91,7 +91,7 @@ class RECAM_PG_settings(bpy.types.PropertyGroup):
         description="How much work goes into the take",
         items=[
             ("draft", "Draft", "A few steps with a few-step LoRA, without guidance; not judged yet"),
-            ("good", "Good", "25 steps, guided at first: two fifths of the work"),
+            ("good", "Good", "25 steps, guided at first: two fifths of the work; not judged yet"),
             ("final", "Final", "50 steps, as published"),
         ],
         default=contract.Generation.quality,
