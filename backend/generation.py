@@ -95,11 +95,15 @@ class Generation(Message):
                 raise ContractError(field, f"nothing at {path!r}", "a file or folder that can be read")
 
     def identity(self, stamp: Callable[[str], Any]) -> dict[str, Any]:
-        """What of this decides how a take looks; ``stamp`` says which file a path is. Where it runs does not."""
+        """What of this decides how a take looks; ``stamp`` says which file a path is. Where it runs does not.
+
+        A folder of models counts by its name: another file in it need not change a thing.
+        """
         data = self.to_json()
         for name in ("device", "plan", "compile"):
             del data[name]
+        unused = {"embeddings", "preview"} | (set() if self.quality == "draft" else {"lora"})
         data["models"] = {
-            name: stamp(path) for name, path in self.models.paths() if name not in ("embeddings", "preview")
+            name: path if name == "folder" else stamp(path) for name, path in self.models.paths() if name not in unused
         }
         return data

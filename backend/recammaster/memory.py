@@ -89,7 +89,7 @@ class Plan:
             needs += " and may not fit"
         if self.name == "fp8":
             needs += "; its weights are rounded to 8 bits"
-        return f"{device_name} has {_gb(self.free)} free: plan {self.name}, which {needs}."
+        return f"Plan {self.name}: of {device_name}'s memory {_gb(self.free)} are free, and it {needs}."
 
 
 def choose_plan(

@@ -199,3 +199,26 @@ def test_a_folder_of_another_number_of_depth_files_is_refused(tmp_path, files, l
         (tmp_path / f"d{index:03d}.npy").touch()
     with pytest.raises(ContractError, match=r"settings\.depth\.files"):
         Depth.from_path(str(tmp_path), length, frames=frames)
+
+
+def test_digest_of_a_generated_take_knows_what_decides_how_it_looks(tmp_path):
+    weights, lora = tmp_path / "weights.ckpt", tmp_path / "lora.safetensors"
+    weights.write_bytes(b"1")
+    lora.write_bytes(b"1")
+
+    def digest(engine="recammaster", **generation):
+        models = {"folder": str(tmp_path), "transformer": str(weights), "lora": str(lora)}
+        settings = {"engine": engine, "generation": {"models": models} | generation}
+        return Job.from_json(changed(minimal(), "settings", settings)).digest()
+
+    known, drafted = digest(), digest(quality="draft")
+    assert len({known, drafted, digest(prompt="A dog."), digest(steps=3), digest(frames=49)}) == 5
+    assert known == digest(device="cuda:1", plan="fp8", compile=True), "where it runs does not count"
+    assert digest("reproject") == digest("reproject", prompt="A dog.")
+    (tmp_path / "another.txt").write_bytes(b"")
+    assert known == digest(), "what else lies in the folder does not count"
+    lora.write_bytes(b"23")
+    assert known == digest()
+    assert drafted != digest(quality="draft")
+    weights.write_bytes(b"23")
+    assert known != digest()

@@ -95,7 +95,7 @@ def test_a_take_has_the_jobs_frames_size_and_type(models, plain):
         assert (frame.image.shape, frame.image.dtype) == ((HEIGHT, WIDTH, 3), np.uint8)
         assert frame.invented.shape == (HEIGHT, WIDTH)
         assert frame.invented.min() == 255, "the network draws every pixel anew"
-    assert any(note.startswith("the CPU has") for note in engine.notes)
+    assert any(note.startswith("Plan resident: of the CPU's memory") for note in engine.notes)
     assert any("Prompts encoded" in note for note in engine.notes)
 
 

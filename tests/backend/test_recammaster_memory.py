@@ -65,7 +65,7 @@ def test_one_asked_for_is_taken_and_told_of(name):
 
 def test_a_plan_is_told_in_a_sentence():
     told = memory.choose_plan(int(23.1e9), 81, 832, 480).sentence("NVIDIA GeForce RTX 4090")
-    assert told == "NVIDIA GeForce RTX 4090 has 23.1 GB free: plan resident, which needs about 8.3 GB."
+    assert told == "Plan resident: of NVIDIA GeForce RTX 4090's memory 23.1 GB are free, and it needs about 8.3 GB."
     assert "rounded to 8 bits" in memory.choose_plan(int(23.1e9), 81, 832, 480, "fp8").sentence("it")
 
 
