@@ -167,6 +167,10 @@ class _Previews:
 
     def keep(self, image: Image) -> None:
         """Replace what is shown, at once: who reads the file sees the one before or this one, never half of it."""
+        with contextlib.suppress(OSError):  # no room, or on Windows somebody reads: no preview is worth a take
+            self._write(image)
+
+    def _write(self, image: Image) -> None:
         import cv2
 
         if not self._folder:
@@ -177,9 +181,9 @@ class _Previews:
         part = os.path.join(self._folder, "preview.part")
         with open(part, "wb") as file:
             file.write(data.tobytes())
-        self.path = os.path.join(self._folder, "preview.png")
-        with contextlib.suppress(PermissionError):  # on Windows, while somebody reads: the next one will do
-            os.replace(part, self.path)
+        path = os.path.join(self._folder, "preview.png")
+        os.replace(part, path)
+        self.path = path
 
 
 class _Pace:

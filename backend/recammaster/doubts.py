@@ -53,7 +53,7 @@ def sentences(
         _first_view(shot),
         _moves(shot),
         _narrowed(shot, fitted, views, generation),
-        _moved(views),
+        _moved(views, fitted),
         _closer(shot, fitted, views),
         _source_lens(shot),
         _frames(shot.length, len(times)) if _is_coarse(shot.length, len(times)) else "",
@@ -124,10 +124,11 @@ def _most_with_padding(shot: Shot, fitted: Fit, generation: Generation) -> float
     return min(each.kept for each in find_views(shot, padded))
 
 
-def _moved(views: Sequence[View]) -> str:
+def _moved(views: Sequence[View], fitted: Fit) -> str:
     moved = [each.moved for each in views]
     most = max(moved)
-    if most <= 1 - _WHOLE:
+    # A crop is placed by whole pixels, so that a view may be half of one off.
+    if most <= max(1 - _WHOLE, 1 / fitted.width):
         return ""
     return (
         f"The target camera's lens is shifted beyond what the network draws: frame {moved.index(most) + 1} of the take "

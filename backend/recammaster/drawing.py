@@ -32,7 +32,7 @@ _PREVIEW_SHARE = 0.05
 _DECODING = 0.4
 """Passes through the network that decoding is worth: 275 to 385 TFLOP of 971 at 81 frames of 832x480."""
 
-_NOT_JUDGED = "Quality {} was not judged on the released weights: compare its takes with those of quality final."
+_NOT_JUDGED = "Nobody has judged {} on the released weights: compare the take with one of quality final as it is."
 
 
 class Drawing:
@@ -58,7 +58,12 @@ class Drawing:
         self._device = device.choose(self._generation.device)
         self._found = models.find(self._generation.models, self._needed())
         notes += self._found.notes
+        self._plan = self._chosen_plan()
+        # Told at once, and not only with the take: it says what the wait is for.
+        report(f"preparing ({self._device.name}, plan {self._plan.name})", 0, 1)
         self._retried = False
+        if unjudged := ", ".join(self._unjudged()):
+            warnings.append(_NOT_JUDGED.format(unjudged))
 
     def draw(self, footage: Tensor, camera: Tensor) -> Tensor:
         """The video that the camera sees.
@@ -70,10 +75,8 @@ class Drawing:
         Returns:
             As `footage`, float32, on the CPU.
         """
-        if not self._recipe.judged:
-            self._warnings.append(_NOT_JUDGED.format(self._recipe.quality))
         prompts = self._prompts()
-        plan = self._plan(footage)
+        plan = self._plan
         source, plan = self._leaner_if_need_be(plan, lambda plan: self._encoded(footage, plan))
         sampled, plan = self._leaner_if_need_be(plan, lambda plan: self._sampled(source, camera, prompts, plan))
         return self._leaner_if_need_be(plan, lambda plan: self._decoded(sampled, plan))[0]
@@ -97,21 +100,32 @@ class Drawing:
         self._warnings += encoded.warnings
         return [each[None] for each in encoded.tensors]
 
-    def _plan(self, footage: Tensor) -> Plan:
-        frames, height, width = footage.shape[2:]
+    def _chosen_plan(self) -> Plan:
+        generation = self._generation
         plan = memory.choose_plan(
-            device.free_memory(self._device.device),
-            frames,
-            width,
-            height,
-            self._generation.plan,
+            self._device.free,
+            generation.frames,
+            generation.width,
+            generation.height,
+            generation.plan,
             device=self._device.device,
             device_name=self._device.name,
             sizes=Sizes.of(checkpoint.config_of(_there(self._found.transformer)), self._device.dtype),
-            cached=self._generation.cache != "none",
+            cached=generation.cache != "none",
         )
         self._notes.append(plan.sentence(self._device.name))
         return plan
+
+    def _unjudged(self) -> Iterator[str]:
+        generation, recipe = self._generation, self._recipe
+        if not recipe.judged and generation.quality != "final":
+            yield f"quality {generation.quality}"
+        if generation.steps is not None:
+            yield f"{generation.steps} steps"
+        if generation.guidance is not None:
+            yield f"guidance {generation.guidance:g}"
+        if generation.cache != "none":
+            yield f"the cache {generation.cache}"
 
     def _encoded(self, footage: Tensor, plan: Plan) -> Tensor:
         with self._vae(plan) as vae:
@@ -197,7 +211,7 @@ class Drawing:
         if lean is None:
             raise memory.ran_out(plan, self._device.name)
         self._retried = True
-        self._notes.append(f"Memory ran out with plan {plan.name}: {lean.name} was used instead.")
+        self._notes.append(f"Memory ran out with plan {plan.name}. {lean.sentence(self._device.name)}")
         return lean
 
 

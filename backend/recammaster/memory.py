@@ -6,9 +6,9 @@ says how much of each is there at once:
 
 * ``resident``: all of the network; the VAE on whole frames. As published, and as fast as it gets.
 * ``tiled``: all of the network, its feed-forward layers on one piece of the tokens after another; the VAE in tiles.
-  The plan for 8 GB. As fast, and equal to rounding, but where tiles of the VAE overlap.
+  The plan for 8 GB. Equal to rounding, but where tiles of the VAE overlap.
 * ``streamed``: likewise, and the network's blocks come from main memory as they are needed, while the one before
-  computes. Needs least of the device, and 3 to 8 GB of main memory. Hardly slower at full size.
+  computes. Needs least of the device, and the weights, or 2.5 times as much, of main memory.
 * ``fp8``: likewise, but the blocks stay, stored in 8 bits. Not equal: each weight keeps four significant bits.
 
 The first that fits is taken. Only one asked for by name stores weights in 8 bits on a GPU with memory of its own, as

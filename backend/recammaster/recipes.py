@@ -80,10 +80,10 @@ _RECIPES = {recipe.quality: recipe for recipe in (_FINAL, _GOOD, _DRAFT)}
 
 
 def recipe_of(generation: Generation) -> Recipe:
-    """The recipe of the job's quality, with the steps and the guidance that the job asks for."""
+    """The recipe of the job's quality, with the steps and the guidance that the job asks for, which nobody judged."""
     recipe = _RECIPES[generation.quality]
     if generation.steps is not None:
-        recipe = dataclasses.replace(recipe, steps=generation.steps)
+        recipe = dataclasses.replace(recipe, steps=generation.steps, judged=False)
     if generation.guidance is not None:
-        recipe = dataclasses.replace(recipe, guidance_scale=generation.guidance)
+        recipe = dataclasses.replace(recipe, guidance_scale=generation.guidance, judged=False)
     return recipe

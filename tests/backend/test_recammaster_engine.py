@@ -55,16 +55,16 @@ def forward(count, metres=1.0):
     return poses
 
 
-def make_shot(models, frames, target, *, source=None, lens=None, target_lens=None, size=None, lora="", **generation):
-    height, width = frames[0].shape[:2]
+def make_shot(models, images, target, *, source=None, lens=None, target_lens=None, size=None, lora="", **generation):
+    height, width = images[0].shape[:2]
     lens = lens or lens_for(width, height)
     size = size or (width, height)
     wanted = {"frames": FRAMES, "width": WIDTH, "height": HEIGHT, "steps": 2, "device": "cpu", "prompt": "A room."}
     chosen = contract.Generation(**wanted | {"models": contract.Models(folder=str(models), lora=lora)} | generation)
     return Shot(
-        footage=Clip(*frames),
+        footage=Clip(*images),
         depth=None,
-        source=trajectory(target[:1].repeat(len(frames), 0) if source is None else source, lens, width, height),
+        source=trajectory(target[:1].repeat(len(images), 0) if source is None else source, lens, width, height),
         target=trajectory(target, target_lens or lens, width, height),
         subject_distance=4.0,
         settings=contract.EngineSettings(engine="recammaster", generation=chosen),
@@ -196,6 +196,7 @@ def test_every_phase_and_step_is_told_with_the_time_left_and_previews(models):
     shot = make_shot(models, textured(FRAMES), forward(FRAMES), steps=5, prompt="Told of.")
     render(shot, report=told)
     assert told.phases == [
+        "preparing (the CPU, plan resident)",
         "reading the footage",
         "loading the text encoder",
         "encoding the prompt",
@@ -293,6 +294,36 @@ def test_missing_models_are_named_before_anything_is_read(tmp_path, models):
     assert told.steps == []
 
 
+def test_what_cannot_fit_is_refused_before_the_footage_is_read(models):
+    told = Told()
+    shot = make_shot(models, textured(FRAMES), forward(FRAMES), frames=2001, width=4096, height=4096)
+    with pytest.raises(EngineError, match="would fit") as caught:
+        render(shot, report=told)
+    assert caught.value.kind == "memory"
+    assert told.steps == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "what"),
+    [({"steps": 3}, "3 steps"), ({"guidance": 2.5}, "guidance 2.5"), ({"cache": "sea"}, "the cache sea")],
+)
+def test_what_nobody_has_judged_is_said(models, settings, what):
+    wanted = {"steps": None} | settings
+    shot = make_shot(models, textured(FRAMES), forward(FRAMES), **wanted)
+    engine = create(shot.settings)
+    with pytest.raises(Cancelled):
+        list(engine.frames(shot, Told(stop_at=lambda phase, _: phase == "reading the footage")))
+    assert any(sentence.startswith(f"Nobody has judged {what} on") for sentence in engine.warnings)
+
+
+def test_the_published_way_is_not_warned_of(models):
+    shot = make_shot(models, textured(FRAMES), forward(FRAMES), steps=None)
+    engine = create(shot.settings)
+    with pytest.raises(Cancelled):
+        list(engine.frames(shot, Told(stop_at=lambda phase, _: phase == "reading the footage")))
+    assert not any(sentence.startswith("Nobody has judged") for sentence in engine.warnings)
+
+
 def test_draft_asks_for_its_lora_and_uses_it(models, tmp_path):
     shot = make_shot(models, textured(FRAMES), forward(FRAMES), quality="draft")
     with pytest.raises(EngineError, match="LoRA"):
@@ -300,7 +331,7 @@ def test_draft_asks_for_its_lora_and_uses_it(models, tmp_path):
     path = checkpoints.write(tmp_path / "lora.safetensors", checkpoints.lora())
     engine, made = render(make_shot(models, textured(FRAMES), forward(FRAMES), quality="draft", lora=str(path)))
     assert len(made) == FRAMES
-    assert any("not judged" in sentence for sentence in engine.warnings)
+    assert any("Nobody has judged quality draft" in sentence for sentence in engine.warnings)
 
 
 # Memory
@@ -325,7 +356,7 @@ def test_memory_that_runs_out_is_answered_once_by_a_leaner_plan(models, plain, m
     monkeypatch.setattr(memory, "leaner", lambda plan: dataclasses.replace(plan, name="tiled"))
     monkeypatch.setattr(sampling, "sample", out_of_memory(1))
     engine, made = render(plain)
-    assert any("Memory ran out with plan resident: tiled" in note for note in engine.notes)
+    assert any(note.startswith("Memory ran out with plan resident. Plan tiled:") for note in engine.notes)
     again = np.stack([frame.image for frame in made]).astype(int)
     assert np.abs(again - known).max() <= 2, "the leaner plan is equal to rounding"
 

@@ -99,3 +99,9 @@ def test_the_second_order_is_one():
     assert missing["euler", 80] == pytest.approx(missing["euler", 40] / 2, rel=0.1)
     assert missing["unipc", 160] < missing["unipc", 40] / 8
     assert missing["unipc", 40] < missing["euler", 160]
+
+
+def test_steps_and_guidance_of_ones_own_are_not_judged():
+    assert recipe_of(Generation(quality="final")).judged
+    assert not recipe_of(Generation(quality="final", steps=20)).judged
+    assert not recipe_of(Generation(quality="final", guidance=3.0)).judged
