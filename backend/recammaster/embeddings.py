@@ -28,9 +28,9 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from . import headers
+from . import headers, identify
 
-FORMAT = "recam_embeddings"
+FORMAT = identify.PACK_KEY
 """The key of the metadata that makes a safetensors file a pack."""
 
 LENGTH = 512
@@ -200,7 +200,8 @@ class Cache:
     def find(self, prompt: str, encoder: str, width: int | None = None) -> Embedding | None:
         """A cleaned prompt as the encoder with this identity gave it; None where it is not here, or damaged."""
         path = self._path(prompt, encoder)
-        if path is None or not path.is_file():
+        # Unlike Path.is_file it does not raise where a folder above gives no rights.
+        if path is None or not os.path.isfile(path):
             return None
         try:
             found = Pack(path).find(prompt, encoder, width)

@@ -17,7 +17,7 @@ EMBEDDINGS, LORA, PREVIEW = "embeddings", "lora", "preview"
 OTHER, BROKEN = "other", "broken"
 
 PACK_KEY = "recam_embeddings"
-"""What marks a pack; :data:`backend.recammaster.embeddings.FORMAT`, which cannot be had without torch."""
+"""What marks a pack. It stands here as packs are told from other files without torch."""
 
 # What they are called where a sentence begins.
 EXPECTED = {

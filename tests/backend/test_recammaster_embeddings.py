@@ -340,6 +340,16 @@ def test_folder_that_may_only_be_read(tmp_path, monkeypatch):
     assert Cache(tmp_path).keep(embedding("new")) == "Permission denied"
 
 
+def test_folder_below_one_without_rights_counts_as_not_there(tmp_path, monkeypatch):
+    def refuse(path, **_):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    cache = Cache(tmp_path)
+    cache.keep(embedding())
+    monkeypatch.setattr(os, "stat", refuse)  # not by the folder's mode: root may enter any
+    assert cache.find("plain", ENCODER.identity) is None
+
+
 def test_no_folder_at_all():
     cache = Cache(None)
     assert cache.keep(embedding())
