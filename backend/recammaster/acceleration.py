@@ -49,7 +49,7 @@ def load_lora(transformer: Any, path: str | Path, strength: float = LORA_STRENGT
         strength: what its product is multiplied with.
 
     Raises:
-        EngineError: the file cannot be read, is no LoRA, or is one for another network.
+        EngineError: the file cannot be read, is no LoRA, is for another network, or has numbers that are not finite.
     """
     name = Path(path).name
     state = _in_diffusers_names(_read(path, name), name)
@@ -140,11 +140,16 @@ class _CarefulHead(FBCHeadBlockHook):
 
 def _read(path: str | Path, name: str) -> dict[str, Tensor]:
     try:
-        return load_file(path)
+        state = load_file(path)
     except (OSError, SafetensorError) as error:
         raise EngineError(
             f"{name} cannot be read ({error}); expected a LoRA for Wan 2.1 1.3B as a .safetensors file.", "models"
         ) from None
+    for key, values in state.items():
+        # In float32, as there is no isfinite for eight bits.
+        if not values.float().isfinite().all():
+            raise EngineError(f"{name} is damaged: in {key!r} are numbers that are not finite; get it anew.", "models")
+    return state
 
 
 def _in_diffusers_names(state: dict[str, Tensor], name: str) -> dict[str, Tensor]:

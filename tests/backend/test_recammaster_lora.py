@@ -172,3 +172,23 @@ def test_what_is_no_lora_for_this_network_says_what_it_is(folder, content, said)
     assert str(caught.value).startswith("few steps.safetensors ")
     assert caught.value.kind == "models"
     assert relative(run(model), run(network())) < EXACT
+
+
+@pytest.mark.parametrize("end", ["lora_down.weight", "alpha"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_numbers_that_are_not_finite_are_named(folder, end, value):
+    added = as_comfy_has_it()
+    name = f"diffusion_model.blocks.0.self_attn.q.{end}"
+    added[name].view(-1)[-1] = value
+    model = network()
+    with pytest.raises(EngineError, match=f"few steps.safetensors is damaged: in '{name}'") as caught:
+        load_lora(model, write(folder / "few steps.safetensors", added))
+    assert caught.value.kind == "models"
+    assert relative(run(model), run(network())) < EXACT
+
+
+def test_a_lora_in_eight_bits_is_looked_at_too(folder):
+    added = {name: each.to(torch.float8_e4m3fn) for name, each in lora(SIZES).items()}
+    added[next(iter(added))].view(torch.uint8).view(-1)[0] = 0x7F
+    with pytest.raises(EngineError, match="numbers that are not finite"):
+        load_lora(network(), write(folder / "few steps.safetensors", added))
