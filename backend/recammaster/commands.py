@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ def _convert(options: argparse.Namespace) -> int:
     from .tensors import CheckpointError
 
     source = Path(options.source).absolute()
-    if not source.exists():
+    if not os.path.exists(source):
         raise ContractError("IN", f"nothing at {options.source!r}", "a file or folder that can be read")
     dtype = getattr(torch, _TYPES[options.dtype]) if options.dtype else None
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,11 @@ def _write(model: Any, folder: Path) -> None:
     try:
         model.save_config(part)
         save_file(state, part / _WEIGHTS, metadata={"format": "pt"})
-        part.chmod(0o755)
+        # Others may read what the user's umask lets them, as of the file just written; safetensors and mkdtemp shut
+        # everyone out.
+        shutil.copymode(part / "config.json", part / _WEIGHTS)
+        mode = stat.S_IMODE((part / "config.json").stat().st_mode)
+        part.chmod(mode | (mode & 0o444) >> 2)
         part.rename(folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)

@@ -3,6 +3,7 @@
 import argparse
 import os
 import shutil
+import stat
 
 import checkpoints
 import pytest
@@ -83,6 +84,19 @@ def test_a_failure_leaves_nothing(folder, monkeypatch):
     with pytest.raises(CheckpointError, match="No space left on device"):
         convert(source, folder / "out")
     assert os.listdir(folder) == ["a.ckpt"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes are of POSIX")
+@pytest.mark.parametrize(("umask", "whole", "each"), [(0o022, 0o755, 0o644), (0o077, 0o700, 0o600)])
+def test_the_umask_says_who_may_read_what_comes_out(folder, umask, whole, each):
+    source = write(folder / "a.ckpt", checkpoints.transformer())
+    before = os.umask(umask)
+    try:
+        convert(source, folder / "out")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((folder / "out").stat().st_mode) == whole
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (folder / "out").iterdir()} == {each}
 
 
 def test_too_small_a_disk_is_told_before(folder, monkeypatch):
