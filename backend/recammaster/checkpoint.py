@@ -13,9 +13,11 @@ Each may be in float32, float16, bfloat16 or eight bits. No Python code runs out
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +68,8 @@ WAN_1_3B: dict[str, Any] = {
 }
 """The sizes of the released weights, as WanTransformer3DModel's constructor takes them."""
 
+_VAE = {name: each.default for name, each in inspect.signature(AutoencoderKLWan).parameters.items()}
+_LARGEST = 65536  # of any size that a config.json may state
 _HEAD = 128  # the width of a head in every network of Wan's
 
 
@@ -100,7 +104,7 @@ def load_transformer(
             f"{str(path)!r} is not whole, or another network: it has {blocks} blocks, and {expected} were expected. "
             f"Get {identify.WHERE[identify.TRANSFORMER]}."
         )
-    with init_empty_weights(include_buffers=False):
+    with _told(path), init_empty_weights(include_buffers=False):
         model = ReCamMasterTransformer3DModel(**sizes)
     kept = model._keep_in_fp32_modules
     main = dtype or main_type(kind)
@@ -129,9 +133,9 @@ def load_vae(path: Path | str, dtype: torch.dtype | None = None) -> AutoencoderK
     path, kind = expect(Path(path), identify.VAE)
     published = kind.naming == "published"
     said = {} if kind.header is None else kind.header.config
-    with init_empty_weights(include_buffers=False):
+    with _told(path), init_empty_weights(include_buffers=False):
         if said.get("_class_name") == "AutoencoderKLWan" and not published:
-            model = AutoencoderKLWan.from_config(dict(said))
+            model = AutoencoderKLWan(**_sizes(path, said, _VAE))
         else:
             width = side(kind.tensors, "encoder.conv1.weight" if published else "encoder.conv_in.weight", 0)
             model = AutoencoderKLWan(base_dim=width, z_dim=16)
@@ -173,7 +177,7 @@ def _transformer_config(path: Path, kind: Kind) -> dict[str, Any]:
     width = side(shapes, "blocks.0.attn1.to_q.weight", 0)
     for said in _configs(kind):
         if width and _number(said, "num_attention_heads") * _number(said, "attention_head_dim") == width:
-            return WAN_1_3B | {name: said[name] for name in WAN_1_3B if name in said}
+            return WAN_1_3B | _sizes(path, said, WAN_1_3B)
     if width == WAN_1_3B["num_attention_heads"] * WAN_1_3B["attention_head_dim"]:
         return WAN_1_3B
     heads = next((each for each in map(_heads, _configs(kind)) if each and width % each == 0), width / _HEAD)
@@ -193,6 +197,44 @@ def _transformer_config(path: Path, kind: Kind) -> dict[str, Any]:
     )
 
 
+def _sizes(path: Path, said: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said of the arguments that are known, with examples. Raises CheckpointError where it is not like them."""
+    found = {name: said[name] for name in known if name in said}
+    for name, value in found.items():
+        if not _is_like(value, known[name]):
+            raise CheckpointError(
+                f"{str(path)!r} cannot be loaded: its config.json, or what its metadata has as config, says "
+                f"{str(value)[:60]!r} of {name!r}, where something like {known[name]!r} was expected; get it anew."
+            )
+    return found
+
+
+def _is_like(value: Any, example: Any) -> bool:
+    if isinstance(example, list | tuple):
+        whole = len(value) == len(example) or not example if isinstance(value, list | tuple) else False
+        return whole and all(_is_like(each, example[0] if example else 1.0) for each in value)
+    if isinstance(example, bool | str):
+        return type(value) is type(example)
+    if isinstance(example, float):
+        return type(value) in (int, float) and abs(value) < math.inf
+    # None stands for a size too, one that need not be given.
+    return (type(value) is int and 0 < value <= _LARGEST) or (value is None and example is None)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Says in words what a model's constructor has against the sizes that a config.json states."""
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except Exception as error:  # sizes that contradict one another make it raise anything
+        raise CheckpointError(
+            f"{str(path)!r} cannot be loaded: the sizes in its config.json make no such network or VAE "
+            f"({(str(error).strip().splitlines() or [type(error).__name__])[0][:200]}); get it anew."
+        ) from error
+
+
 def _our_names(kind: Kind) -> dict[str, Entry]:
     return from_published(kind.tensors) if kind.naming == "published" else kind.tensors
 
@@ -202,7 +244,7 @@ def _configs(kind: Kind) -> list[Mapping[str, Any]]:
     assert kind.header is not None
     try:
         within = json.loads(kind.header.metadata.get("config", "{}"))
-    except ValueError:
+    except (ValueError, RecursionError):
         within = {}
     return [each for each in (within, kind.header.config) if isinstance(each, dict)]
 

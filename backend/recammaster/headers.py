@@ -98,7 +98,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     try:
         found = json.loads(path.read_bytes()) if path.is_file() and path.stat().st_size < _PICKLE_BYTES else {}
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -126,7 +126,7 @@ def _parts(index: Path) -> list[Path]:
         # A name and no path: nothing outside of the folder is opened.
         if not names or any(re.search(r"[/\\:]|^\.", name) for name in names):
             raise ValueError("no names of files")
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise Unreadable(f"a folder, whose {index.name!r} is damaged") from None
     for name in names:
         if not (index.parent / name).is_file():

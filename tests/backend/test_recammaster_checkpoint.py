@@ -157,6 +157,53 @@ def test_what_is_something_else_is_told_with_what_to_get(folder):
     assert "not there" in refused(folder / "none.ckpt")
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("patch_size", "x"),
+        ("patch_size", [1, 2]),
+        ("ffn_dim", "64"),
+        ("ffn_dim", 10**30),
+        ("rope_max_seq_len", 10**12),
+        ("eps", float("nan")),
+        ("cross_attn_norm", 3),
+        ("freq_dim", None),
+    ],
+)
+def test_sizes_in_a_config_that_are_none_are_told(folder, name, value):
+    made = checkpoints.write_transformer_folder(folder / "a", NARROW)
+    config = json.loads((made / "config.json").read_text()) | {name: value}
+    (made / "config.json").write_text(json.dumps(config))
+    for load in (load_transformer, checkpoint.config_of):
+        said = refused(made, load)
+        assert "config.json" in said
+        assert repr(name) in said
+
+
+@pytest.mark.parametrize("config", [{"base_dim": "x"}, {"dim_mult": 3}, {"latents_mean": ["x"] * 16}, {"z_dim": -1}])
+def test_sizes_of_a_vae_that_are_none_are_told(folder, config):
+    made = checkpoints.write_vae_folder(folder / "vae")
+    (made / "config.json").write_text(json.dumps({"_class_name": "AutoencoderKLWan"} | config))
+    said = refused(made, load_vae)
+    assert "config.json" in said
+    assert repr(next(iter(config))) in said
+
+
+def test_what_a_constructor_has_against_sizes_is_told(folder, monkeypatch):
+    def refuse(**_sizes):
+        raise ZeroDivisionError("no heads\nat all")
+
+    made = checkpoints.write_transformer_folder(folder / "a", NARROW)
+    monkeypatch.setattr(checkpoint, "ReCamMasterTransformer3DModel", refuse)
+    assert "the sizes in its config.json make no such network or VAE (no heads); get it anew." in refused(made)
+
+
+def test_brackets_without_end_are_no_config(folder):
+    made = write(folder / "a.safetensors", checkpoints.transformer(), config="[" * 100_000)
+    (folder / "config.json").write_text("[" * 100_000)
+    assert load_transformer(made).config.num_attention_heads == 1
+
+
 def test_code_in_a_pickle_is_not_run(folder):
     mark, path = folder / "it ran", folder / "a.ckpt"
     torch.save(checkpoints.transformer() | {"blocks.0.modulation": Evil(mark)}, path)
