@@ -12,6 +12,9 @@ import os
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+
+# Unlike Path's they answer no where a folder gives no rights; :mod:`.identify` then says that it cannot be read.
+from os.path import isdir, isfile
 from pathlib import Path
 
 from ..contract import Models
@@ -96,26 +99,35 @@ def find(models: Models, needed: Iterable[str] = ()) -> Found:
 
 def _folder(models: Models) -> Path | None:
     if models.folder:
-        return _existing(Path(models.folder), "The folder of models")
+        return _existing(Path(models.folder), "The folder of models is to be")
     given = os.environ.get(VARIABLE)
     return _existing(Path(given).expanduser(), f"{VARIABLE} names") if given else None
 
 
 def _existing(folder: Path, who: str) -> Path:
-    if not folder.is_dir():
-        raise CheckpointError(f"{who} {str(folder)!r}, where there is no folder.")
+    try:
+        os.scandir(folder).close()
+    except (FileNotFoundError, NotADirectoryError):
+        raise CheckpointError(
+            f"{who} {str(folder)!r}, which is no folder: name the one that the models lie in."
+        ) from None
+    except OSError as error:
+        raise CheckpointError(
+            f"{who} {str(folder)!r}, which cannot be read ({error.strerror or error}): let this user read it, or name "
+            "another folder."
+        ) from error
     return folder.absolute()
 
 
 def _checked(name: str, path: Path) -> _Seen:
     """What a job names as this, if it is this: itself, or the one of its kind in the folder that is named."""
     inner = path / name
-    seen = look(inner if name in _SINGLE and inner.is_dir() and not (path / "config.json").is_file() else path)
+    seen = look(inner if name in _SINGLE and isdir(inner) and not isfile(path / "config.json") else path)
     if seen.what == name or (name == identify.TOKENIZER and seen.has_tokenizer):
         return seen
-    if path.is_dir() and (within := _Library(path).best(name)):
+    if isdir(path) and (within := _Library(path).best(name)):
         return within
-    if name == identify.TOKENIZER and path.is_dir() and (inner := path / name).is_dir():
+    if name == identify.TOKENIZER and isdir(inner := path / name):
         return _checked(name, inner)
     raise CheckpointError(f"{str(path)!r} is {seen.words}. {wanted(name)}")
 
@@ -144,7 +156,7 @@ class _Seen:
 
     def rank(self) -> tuple[int, bool, str]:
         """The best first."""
-        pickled = self.path.is_file() and self.path.suffix not in (".safetensors", ".sft")
+        pickled = isfile(self.path) and self.path.suffix not in (".safetensors", ".sft")
         return self.exactness, pickled, str(self.path)
 
 
@@ -238,7 +250,7 @@ class _Library:
         """The one inside a text encoder's file; else the nearest to it that knows about as many tokens."""
         if encoder is None or encoder.has_tokenizer:
             return encoder
-        beside = [path for path in _beside(encoder.path) if path.is_file()]
+        beside = [path for path in _beside(encoder.path) if isfile(path)]
         for seen in [*map(look, beside), *sorted(self.all(identify.TOKENIZER), key=lambda each: _far(each, encoder))]:
             if seen.what == identify.TOKENIZER and _fits(seen.path, encoder.width or 0):
                 return seen
@@ -254,7 +266,7 @@ class _Library:
 
 
 def _beside(encoder: Path) -> list[Path]:
-    folders = (encoder if encoder.is_dir() else encoder.parent, encoder.parent / "tokenizer")
+    folders = (encoder if isdir(encoder) else encoder.parent, encoder.parent / "tokenizer")
     return [folder / name for folder in folders for name in identify.TOKENIZER_FILES]
 
 
@@ -273,7 +285,7 @@ def _fits(tokenizer: Path, tokens: int) -> bool:
             import sentencepiece
 
             known = sentencepiece.SentencePieceProcessor(model_file=str(tokenizer)).get_piece_size()
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError):
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError):  # the last: nested too deep
         return False
     return known <= tokens <= 2 * known
 
@@ -305,7 +317,7 @@ class _Search:
         for path in inside:
             if path.name.startswith("."):
                 continue
-            if path.is_dir():
+            if isdir(path):
                 yield from self.candidates(path, depth + 1)
             elif path not in own and _may_be_model(path):
                 self._files += 1
@@ -316,16 +328,16 @@ class _Search:
 
 
 def _may_be_model(path: Path) -> bool:
-    return path.is_file() and (path.suffix.lower() in _ENDINGS or path.name in identify.TOKENIZER_FILES)
+    return isfile(path) and (path.suffix.lower() in _ENDINGS or path.name in identify.TOKENIZER_FILES)
 
 
 def _own(folder: Path) -> set[Path]:
     """The files that are parts of a folder which is one model."""
-    if not (folder / "config.json").is_file():
+    if not isfile(folder / "config.json"):
         return set()
     try:
         return set(headers.weights_of(folder))
-    except headers.Unreadable:
+    except (headers.Unreadable, OSError):
         return {
             path
             for path in folder.iterdir()
@@ -337,14 +349,20 @@ def _own(folder: Path) -> set[Path]:
 
 
 def _missing(missing: list[str], library: _Library) -> str:
-    names = " and ".join(EXPECTED[what] for what in missing)
+    names = " and ".join(_named(what) for what in missing)
     verb = "was" if len(missing) == 1 else "were"
     if library.folder is None:
         where = f"No folder of models is known, and {names} {verb} not named: name a folder, or set {VARIABLE}."
     else:
-        where = f"{names} {verb} not found in {str(library.folder)!r}."
-    gets = [f"For {EXPECTED[what]}, get {WHERE[what]}." for what in missing]
+        where = f"{names[0].upper()}{names[1:]} {verb} not found in {str(library.folder)!r}."
+    gets = [f"Get {WHERE[what]}." for what in missing]
     return " ".join([where, *gets, *_hints(library)])
+
+
+def _named(what: str) -> str:
+    """As it is called within a sentence."""
+    article, _, rest = EXPECTED[what].partition(" ")
+    return f"{article.lower()} {rest}" if article in ("A", "The") else EXPECTED[what]
 
 
 def _hints(library: _Library) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import checkpoints
 import pytest
@@ -221,7 +222,37 @@ def test_the_variable_names_a_folder(folder, monkeypatch):
     assert find(Models()).vae == made["vae"]
     assert find(Models(folder=str(folder / "models" / "vae"))).transformer is None, "a job's folder goes before it"
     monkeypatch.setenv(models.VARIABLE, str(folder / "none"))
-    assert missed(Models()).startswith("RECAM_MODELS names ")
+    none = str(folder / "none")
+    assert missed(Models()) == f"RECAM_MODELS names {none!r}, which is no folder: name the one that the models lie in."
+
+
+def test_a_folder_of_models_that_is_none_is_told(folder):
+    file = str(checkpoints.make_all(folder)["vae"])
+    said = f"The folder of models is to be {file!r}, which is no folder: name the one that the models lie in."
+    assert missed(Models(folder=file)) == said
+
+
+def test_a_folder_of_models_that_cannot_be_read_is_told(folder, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "scandir", refuse)  # not by the folder's mode: root may read any
+    assert "which cannot be read (Permission denied): let this user read it" in missed(Models(folder=str(folder)))
+
+
+@pytest.mark.parametrize("name", ["tokenizer", "vae", "transformer"])
+def test_what_is_named_and_gives_no_rights_is_not_to_be_read(folder, monkeypatch, name):
+    locked, real = folder / "locked", os.stat
+    locked.mkdir()
+
+    def stat(path, **options):
+        if isinstance(path, str | os.PathLike) and locked in Path(path).parents:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, **options)
+
+    monkeypatch.setattr(os, "stat", stat)
+    said = missed(Models(**{name: str(locked)}))
+    assert said.startswith(f"{str(locked)!r} is not to be read (Permission denied). ")
 
 
 # What is missing
@@ -233,6 +264,11 @@ def test_what_is_missing_is_named_with_where_to_get_it(folder):
     assert "step20000.ckpt from KwaiVGI/ReCamMaster-Wan2.1" in said
     assert "Wan2.1_VAE.pth from Wan-AI/Wan2.1-T2V-1.3B" in said
     assert "UMT5" not in said
+    assert said.count("ReCamMaster's network") == 1
+    assert missed(Models(folder=str(folder)), "lora").startswith(
+        "A LoRA of few steps for Wan 2.1's network of 1.3B was"
+    )
+    assert "is known, and a LoRA of few steps" in missed(Models(), "lora")
     assert "No folder of models is known" in missed(Models(), "transformer")
     assert find(Models()) == Found()
 
@@ -257,6 +293,13 @@ def test_a_folder_that_lacks_a_part_is_not_taken_for_one_without_weights(folder)
     assert "lacks 'diffusion_pytorch_model-00002-of-00002.safetensors'" in missed(
         Models(folder=str(folder)), "transformer"
     )
+
+
+def test_a_tokenizer_of_brackets_without_end_is_passed_over(folder):
+    made = write(folder / "encoder.safetensors", checkpoints.text_encoder())
+    (folder / "tokenizer.json").write_text('{"added_tokens": ' + "[" * 100_000)
+    found = within(folder)
+    assert (found.text_encoder, found.tokenizer) == (made, None)
 
 
 def test_files_are_opened_again_only_when_they_change(folder, monkeypatch):
