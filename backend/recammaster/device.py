@@ -54,7 +54,7 @@ def choose(name: str = "auto") -> Device:
             memory. ``cuda:1``, ``mps``, ``cpu``: that one.
 
     Raises:
-        EngineError: it is not there, or torch cannot use it; says what is.
+        EngineError: it is not there, torch cannot use it, or there is no such name; says what is.
     """
     if name == "cpu":
         return _described(torch.device("cpu"))
@@ -62,7 +62,9 @@ def choose(name: str = "auto") -> Device:
         _check_mps()
         return _described(torch.device("mps"))
     if name.startswith("cuda:"):
-        return _described(_checked_gpu(torch.device(name)))
+        return _described(_checked_gpu(_numbered(name)))
+    if name not in ("auto", "cuda"):
+        raise _unknown(name)
     gpus = [each for each in _gpus() if _runs(each)]
     if gpus:
         return _described(max(gpus, key=free_memory))
@@ -130,6 +132,17 @@ def _gpus() -> list[torch.device]:
     if not torch.cuda.is_available():
         return []
     return [torch.device("cuda", index) for index in range(torch.cuda.device_count())]
+
+
+def _numbered(name: str) -> torch.device:
+    try:
+        return torch.device(name)
+    except RuntimeError:
+        raise _unknown(name) from None
+
+
+def _unknown(name: str) -> EngineError:
+    return EngineError(f"{name!r} is no device: choose auto, cpu, mps, cuda, or one like cuda:1.")
 
 
 def _checked_gpu(device: torch.device) -> torch.device:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import packages
-from ..contract import ContractError, Models, Progress
+from ..contract import ContractError, Generation, Models, Progress
 
 if TYPE_CHECKING:
     from .embeddings import Embedding
@@ -54,6 +54,7 @@ def _embed(options: argparse.Namespace) -> int:
     from ..media.errors import WriteError
 
     prompts, output, models = _prompts(options), _output(options.output), _models(options)
+    _check_device(options.device)
     try:
         _make_pack(prompts, output, models, options.device)
     except (EngineError, WriteError) as error:
@@ -124,6 +125,14 @@ def _models(options: argparse.Namespace) -> Models:
     return Models(**paths)
 
 
+def _check_device(name: str) -> None:
+    """By the rule that jobs are under."""
+    try:
+        Generation(device=name)
+    except ContractError as error:
+        raise ContractError("--device", repr(name), error.expected) from None
+
+
 # Doing it
 
 
@@ -143,7 +152,8 @@ def _make_pack(prompts: list[str], output: Path, models: Models, device: str) ->
         part.discard()
     for sentence in (*encoded.notes, *encoded.warnings):
         _note(sentence)
-    _note(f"{len(embeddings)} prompts, {output.stat().st_size / 1e6:.1f} MB")
+    count = "1 prompt" if len(embeddings) == 1 else f"{len(embeddings)} prompts"
+    _note(f"{count}, {output.stat().st_size / 1e6:.1f} MB")
 
 
 def _encode(prompts: list[str], models: Models, device: str) -> Encoded:

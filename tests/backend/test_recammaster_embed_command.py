@@ -15,7 +15,8 @@ import pytest
 import torch
 
 from backend import shell
-from backend.recammaster import checkpoint, embedding_command, text
+from backend.engines import EngineError
+from backend.recammaster import checkpoint, device, embedding_command, text
 from backend.recammaster.embeddings import Pack, encoder_of
 from backend.recammaster.recipes import NEGATIVE_PROMPT
 
@@ -127,6 +128,8 @@ def test_prompts_on_stdin(embed, folder, monkeypatch):
         (["--output", "p.safetensors", "--prompts-file", "blank"], "--prompts-file: found 'blank', empty, expected a"),
         (["--output", "p.safetensors", "--text-encoder", "none"], "--text-encoder: found nothing at '"),
         (["--output", "p.safetensors", "--tokenizer", "none"], "--tokenizer: found nothing at '"),
+        (["--output", "p.safetensors", "--device", "cuda:abc"], "--device: found 'cuda:abc', expected auto, cpu, mps"),
+        (["--output", "p.safetensors", "--device", "wurst"], "--device: found 'wurst', expected auto, cpu, mps, cuda"),
     ],
 )
 def test_refused_before_any_work(embed, folder, monkeypatch, arguments, said):
@@ -145,6 +148,16 @@ def test_models_folder_that_is_not_there(embed):
     code, _, said = embed("a dog", "--output", "p.safetensors", models="none")
     assert code == 2
     assert said.startswith("recam: --models: found nothing at '")
+
+
+def test_one_prompt_is_counted_as_one(embed):
+    assert "recam: 1 prompt, 0.0 MB\n" in embed("a dog", "--only", "--output", "p.safetensors")[2]
+
+
+@pytest.mark.parametrize("name", ["wurst", "", "cuda:abc", "cuda:"])
+def test_a_device_of_no_such_name_is_not_taken_for_auto(name):
+    with pytest.raises(EngineError, match=r"is no device: choose auto, cpu, mps, cuda, or one like cuda:1\."):
+        device.choose(name)
 
 
 def test_folder_that_is_not_there(embed, folder):
