@@ -187,11 +187,9 @@ class Cache:
 
     def encoders(self, prompts: Sequence[str]) -> list[Encoder]:
         """Those that any of these cleaned prompts is kept from; the one used last comes first."""
-        if self._folder is None:
-            return []
         found: dict[Encoder, float] = {}
         for prompt in prompts:
-            for path in self._folder.glob(f"*/{_hash(prompt)}.safetensors"):
+            for path in self._kept(prompt):
                 with contextlib.suppress(EmbeddingsError, OSError):
                     for encoder in Pack(path).encoders:
                         found[encoder] = max(found.get(encoder, 0.0), path.stat().st_mtime)
@@ -222,6 +220,15 @@ class Cache:
         except OSError as error:
             return error.strerror or str(error)
         return None
+
+    def _kept(self, prompt: str) -> list[Path]:
+        """From whatever encoder."""
+        if self._folder is None:
+            return []
+        try:
+            return list(self._folder.glob(f"*/{_hash(prompt)}.safetensors"))
+        except OSError:  # of a folder without rights
+            return []
 
     def _path(self, prompt: str, encoder: str) -> Path | None:
         return None if self._folder is None else self._folder / encoder[:16] / f"{_hash(prompt)}.safetensors"

@@ -348,6 +348,7 @@ def test_folder_below_one_without_rights_counts_as_not_there(tmp_path, monkeypat
     cache.keep(embedding())
     monkeypatch.setattr(os, "stat", refuse)  # not by the folder's mode: root may enter any
     assert cache.find("plain", ENCODER.identity) is None
+    assert cache.encoders(["plain"]) == []
 
 
 def test_no_folder_at_all():
