@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_recammaster_embeddings import ENCODER, ODD, ROWS, embedding, prompts_in, write
+from packs import DAMAGES, ENCODER, ODD, ROWS, damaged, embedding, prompts_in, write
 
 from backend.recammaster import embeddings
 from backend.recammaster.embeddings import Cache, Encoder
