@@ -190,10 +190,12 @@ def random_network(layers: int, width: int, dtype: torch.dtype) -> Any:
     noise = torch.randn(1 << 22, generator=torch.Generator().manual_seed(0))
     for name, each in list(made.named_parameters()):
         kept_in = torch.float32 if {*name.split(".")} & {*made._keep_in_fp32_modules} else dtype
+        values = torch.empty(each.shape, dtype=kept_in)
         # The same numbers over and over: a billion new ones take longer than most measurements.
-        values = noise.repeat(-(-each.numel() // len(noise)))[: each.numel()].view(each.shape) / each.shape[-1] ** 0.5
+        for part in values.view(-1).split(len(noise)):
+            part.copy_(noise[: len(part)])
         owner, _, last = name.rpartition(".")
-        setattr(made.get_submodule(owner), last, nn.Parameter(values.to(kept_in), requires_grad=False))
+        setattr(made.get_submodule(owner), last, nn.Parameter(values * each.shape[-1] ** -0.5, requires_grad=False))
     return made.eval()
 
 

@@ -86,13 +86,23 @@ def test_flops_of_a_pass_are_those_that_torch_counts():
 
 
 def test_measures_a_plan_and_tells_it_in_a_row():
-    found = recammaster.measure(SETUP, "tiled")
-    rows = recammaster._rows(SETUP, "tiled", found, rate=1e12)
+    vae, network = recammaster.measure_vae(SETUP, "tiled"), recammaster.measure_network(SETUP, "tiled")
+    rows = recammaster._rows(SETUP, "tiled", vae, network, rate=1e12)
     assert [row.split(" | ")[:3] for row in rows] == [["| tiled", "final", "100"], ["| tiled", "draft", "4"]]
-    assert all(row.count("|") == recammaster._TABLE[0].count("|") for row in rows)
-    assert found["qualities"]["final"]["pass"] > 0
-    error = recammaster._rows(SETUP, "tiled", {"error": "a | b"}, rate=1e12)
-    assert error[0].count("|") == recammaster._TABLE[0].count("|")
+    assert network["qualities"]["final"]["pass"] > 0
+    assert vae["decode"] > 0
+    rows += recammaster._rows(SETUP, "tiled", {"error": "a | b"}, network, rate=1e12)
+    assert {row.count("|") for row in rows} == {recammaster._TABLE[0].count("|")}
+
+
+def test_what_does_not_fit_is_told_and_another_error_is_not_hidden(monkeypatch):
+    def fail(error):
+        monkeypatch.setattr(recammaster.memory, "place", lambda *_: (_ for _ in ()).throw(error))
+        return recammaster.measure_network(SETUP, "resident")
+
+    assert fail(torch.OutOfMemoryError("CUDA out of memory.\nMore of it")) == {"error": "CUDA out of memory."}
+    with pytest.raises(RuntimeError, match="a bug"):
+        fail(RuntimeError("a bug"))
 
 
 def test_compares_in_turns():
