@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from .console import option
 from .contract import CACHES, FITS, PLANS, QUALITIES, ContractError, EngineSettings, Generation, Models
 from .recammaster.recipes import recipe_of
 
@@ -37,6 +38,16 @@ _MODELS = {
     "lora": "lora",
     "preview_decoder": "preview",
 }
+_MODELS_HELP = {
+    "models": "where the weights lie, told apart by what is in them (default: RECAM_MODELS)",
+    "transformer": "ReCamMaster's weights: .ckpt, .safetensors or a folder",
+    "vae": "Wan 2.1's VAE: a file or a folder",
+    "text_encoder": "UMT5-XXL's encoder: a file or a folder",
+    "tokenizer": "spiece.model, tokenizer.json, or the folder with them",
+    "embeddings": "a pack of encoded prompts, as `embed` writes it",
+    "lora": "a few-step LoRA for --quality draft",
+    "preview_decoder": "the tiny decoder for previews (taew2_1)",
+}
 _OF_TAKE = (*_HOW, "prompt_file", "network_size")
 
 OF_MACHINE = (*_WHERE, *_MODELS)
@@ -63,19 +74,22 @@ def add(parser: argparse.ArgumentParser) -> None:
     take.add_argument("--fit", choices=FITS, help=fit)
     take.add_argument("--cache", choices=CACHES, help="skip work that changes little; not judged yet (default: none)")
     machine = parser.add_argument_group(f"with --engine {ENGINE}, also beside a job file")
-    machine.add_argument("--device", metavar="NAME", help="auto, cpu, mps, cuda, cuda:1 ... (default: auto)")
+    add_device(machine)
     machine.add_argument("--plan", choices=PLANS, help="how memory is used (default: auto, by what is free)")
     compiled = "compile the network: slower to start, faster from then on"
     machine.add_argument("--compile", action="store_true", default=None, help=compiled)
-    folder = "where the weights lie, told apart by what is in them (default: RECAM_MODELS)"
-    machine.add_argument("--models", metavar="FOLDER", help=folder)
-    machine.add_argument("--transformer", metavar="PATH", help="ReCamMaster's weights: .ckpt, .safetensors or a folder")
-    machine.add_argument("--vae", metavar="PATH", help="Wan 2.1's VAE: a file or a folder")
-    machine.add_argument("--text-encoder", metavar="PATH", help="UMT5-XXL's encoder: a file or a folder")
-    machine.add_argument("--tokenizer", metavar="PATH", help="spiece.model, tokenizer.json, or the folder with them")
-    machine.add_argument("--embeddings", metavar="PATH", help="a pack of encoded prompts, as `embed` writes it")
-    machine.add_argument("--lora", metavar="PATH", help="a few-step LoRA for --quality draft")
-    machine.add_argument("--preview-decoder", metavar="PATH", help="the tiny decoder for previews (taew2_1)")
+    add_models(machine, _MODELS)
+
+
+def add_device(parser: Any) -> None:
+    """Add ``--device``, None where it was not given."""
+    parser.add_argument("--device", metavar="NAME", help="auto, cpu, mps, cuda, cuda:1 ... (default: auto)")
+
+
+def add_models(parser: Any, names: Iterable[str]) -> None:
+    """Add the options that say where these models lie, each None where it was not given; see :func:`models`."""
+    for name in names:
+        parser.add_argument(option(name), metavar="FOLDER" if name == "models" else "PATH", help=_MODELS_HELP[name])
 
 
 def generation(options: argparse.Namespace, engine: str, size: tuple[int, int] | None) -> Generation:
@@ -96,7 +110,7 @@ def generation(options: argparse.Namespace, engine: str, size: tuple[int, int] |
     if size is not None:
         values["width"], values["height"] = size
     with _naming_the_option():
-        made = Generation(**values, models=Models(**_paths(options)))
+        made = Generation(**values, models=models(options, _MODELS))
     _check_all_used(options, made)
     return made
 
@@ -114,12 +128,23 @@ def moved(settings: EngineSettings, options: argparse.Namespace) -> EngineSettin
         return settings
     if settings.engine != ENGINE:
         raise _misplaced(options, given[0], f"beside a job for {settings.engine}", f"a job for {ENGINE}")
-    models = Models() if options.models is not None else settings.generation.models
-    models = dataclasses.replace(models, **_paths(options))
+    before = Models() if options.models is not None else settings.generation.models
+    moved_to = dataclasses.replace(before, **_paths(options, _MODELS))
     with _naming_the_option():
-        made = dataclasses.replace(settings.generation, **_values(options, _WHERE), models=models)
+        made = dataclasses.replace(settings.generation, **_values(options, _WHERE), models=moved_to)
     _check_lora_used(options, made)
     return dataclasses.replace(settings, generation=made)
+
+
+def models(options: argparse.Namespace, names: Iterable[str]) -> Models:
+    """Where those of :func:`add_models` say that the models lie. Raises ContractError that names the option."""
+    return Models(**_paths(options, names))
+
+
+def device(options: argparse.Namespace) -> str:
+    """What :func:`add_device` says, by the rule that jobs are under. Raises ContractError that names the option."""
+    with _naming_the_option():
+        return Generation(**_values(options, {"device": "device"})).device
 
 
 # Reading them
@@ -140,7 +165,7 @@ def _text(options: argparse.Namespace, name: str) -> Any:
         try:
             value.encode()
         except UnicodeEncodeError as error:
-            raise ContractError(_option(name), f"bytes that are no UTF-8 (at {error.start})", "a text") from None
+            raise ContractError(option(name), f"bytes that are no UTF-8 (at {error.start})", "a text") from None
     return value
 
 
@@ -157,15 +182,15 @@ def _prompt_in(options: argparse.Namespace) -> str:
         raise ContractError("--prompt-file", f"{path!r}, no UTF-8 at byte {error.start}", "a text in UTF-8") from None
 
 
-def _paths(options: argparse.Namespace) -> dict[str, str]:
+def _paths(options: argparse.Namespace, names: Iterable[str]) -> dict[str, str]:
     paths = {}
-    for name in _given(options, _MODELS):
+    for name in _given(options, names):
         path = getattr(options, name)
         expected = "a folder of model files" if name == "models" else "a file or folder that can be read"
         if not os.path.exists(path):
-            raise ContractError(_option(name), f"nothing at {path!r}", expected)
+            raise ContractError(option(name), f"nothing at {path!r}", expected)
         if name == "models" and not os.path.isdir(path):
-            raise ContractError(_option(name), f"{path!r}, a file", expected)
+            raise ContractError(option(name), f"{path!r}, a file", expected)
         paths[_MODELS[name]] = os.path.abspath(path)
     return paths
 
@@ -173,7 +198,7 @@ def _paths(options: argparse.Namespace) -> dict[str, str]:
 @contextlib.contextmanager
 def _naming_the_option() -> Iterator[None]:
     """Say the option where the contract says the field that it fills."""
-    options = {field: _option(name) for name, field in (_HOW | _WHERE).items()}
+    options = {field: option(name) for name, field in (_HOW | _WHERE).items()}
     options |= {"width": "--network-size", "height": "--network-size"}
     try:
         yield
@@ -199,8 +224,4 @@ def _check_lora_used(options: argparse.Namespace, made: Generation) -> None:
 
 def _misplaced(options: argparse.Namespace, name: str, where: str, expected: str) -> ContractError:
     value = getattr(options, name)
-    return ContractError(_option(name), where if value is True else f"{value!r} {where}", expected)
-
-
-def _option(name: str) -> str:
-    return "--" + name.replace("_", "-")
+    return ContractError(option(name), where if value is True else f"{value!r} {where}", expected)

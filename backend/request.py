@@ -16,6 +16,7 @@ import numpy as np
 
 from . import cameras, contract, generation_options
 from .cameras.formats import published, recam
+from .console import option
 from .contract import ContractError, Depth, EngineSettings, Footage, Intrinsics, Job, Output, Trajectory
 from .media.depthmaps import open_depth
 from .media.errors import FootageError
@@ -46,7 +47,7 @@ def from_job_file(options: argparse.Namespace) -> Job:
     """
     for name, value in vars(options).items():
         if name not in _BESIDE_JOB_FILE and value is not None:
-            raise ContractError(_option(name), "beside a job file", "one or the other")
+            raise ContractError(option(name), "beside a job file", "one or the other")
     try:
         with open(options.job, "rb") as file:
             job = contract.loads(file.read())
@@ -73,6 +74,8 @@ def from_clip(options: argparse.Namespace, tell: Callable[[str], None]) -> Job:
         FootageError: the footage or its depth cannot be read; a sentence that names the option.
     """
     _check_all_used(options)
+    if options.seed is not None and not 0 <= options.seed <= contract.LARGEST_SEED:
+        raise ContractError("--seed", options.seed, f"0 to {contract.LARGEST_SEED}")
     engine = options.engine or _DEFAULTS["engine"]
     generation = generation_options.generation(options, engine, _size(options, "network_size"))
     options = argparse.Namespace(**vars(options))
@@ -81,7 +84,7 @@ def from_clip(options: argparse.Namespace, tell: Callable[[str], None]) -> Job:
             setattr(options, name, default)
     for name in ("footage", "trajectory", "output"):
         if getattr(options, name) is None:
-            raise ContractError(_option(name), "nothing", "all of --footage, --trajectory and --output, or a job file")
+            raise ContractError(option(name), "nothing", "all of --footage, --trajectory and --output, or a job file")
     footage, rate = _footage(options)
     width, height = _size(options, "size") or (footage.width, footage.height)
     count = len(footage.frames)
@@ -221,7 +224,7 @@ def _trajectory(name: str, camera: str, options: argparse.Namespace, width: int,
     path, chosen = getattr(options, name), getattr(options, camera)
     if recam.is_ours(path):
         if chosen is not None:
-            raise ContractError(_option(camera), chosen, "nothing: this trajectory holds one camera")
+            raise ContractError(option(camera), chosen, "nothing: this trajectory holds one camera")
         return recam.read(path)
     poses = published.read(path, chosen or "cam05")
     lens = _lens(options) or _DATA_LENS
@@ -235,7 +238,7 @@ def _check_lens_used(options: argparse.Namespace) -> None:
     for name in ("lens", "fov"):
         if getattr(options, name) is not None:
             expected = "nothing: --source and --trajectory have lenses of their own"
-            raise ContractError(_option(name), getattr(options, name), expected)
+            raise ContractError(option(name), getattr(options, name), expected)
 
 
 def _stretch(trajectory: Trajectory, count: int, tell: Callable[[str], None]) -> Trajectory:
@@ -284,7 +287,7 @@ def _size(options: argparse.Namespace, name: str) -> tuple[int, int] | None:
         return None
     match = re.fullmatch(r"([1-9][0-9]{0,8})[xX]([1-9][0-9]{0,8})", text)
     if match is None:
-        raise ContractError(_option(name), text, "width and height, like 832x480")
+        raise ContractError(option(name), text, "width and height, like 832x480")
     return int(match[1]), int(match[2])
 
 
@@ -310,7 +313,3 @@ def _format(path: str, chosen: str | None, folder: str) -> str:
     if not suffix:
         return "png"
     raise ContractError("--output", path, "a name ending in " + ", ".join(_SUFFIXES) + ", or a folder's name")
-
-
-def _option(name: str) -> str:
-    return "--" + name.replace("_", "-")

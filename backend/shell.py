@@ -1,8 +1,4 @@
-"""The commands of ``python -m backend``: what they accept, what they say, how they end.
-
-Exit codes: 0 only with a whole result, 1 it failed, 2 bad input, 130 interrupted. What is wrong is one line on stderr;
-on stdout stands what was asked for and nothing else.
-"""
+"""The commands of ``python -m backend``: what they accept and do. How they speak and end is in console.py."""
 
 from __future__ import annotations
 
@@ -15,13 +11,10 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from . import __version__, contract, generation_options, packages
+from .console import BAD_INPUT, FAILED, INTERRUPTED, end, note
 from .contract import ContractError, Job
 from .recammaster.commands import add_convert
 from .recammaster.embedding_command import add_embed
-
-FAILED = 1
-BAD_INPUT = 2
-INTERRUPTED = 130
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,16 +29,11 @@ def main(arguments: list[str] | None = None) -> int:
     except ContractError as error:
         if options.debug:
             raise
-        return _say(str(error), BAD_INPUT)
+        return end(str(error), BAD_INPUT)
     except packages.Lacking as error:
-        return _say(str(error), BAD_INPUT)
+        return end(str(error), BAD_INPUT)
     except KeyboardInterrupt:
-        return _say("interrupted", INTERRUPTED)
-
-
-def _say(text: str, code: int) -> int:
-    sys.stderr.write("recam: " + " ".join(text.split("\n")) + "\n")
-    return code
+        return end("interrupted", INTERRUPTED)
 
 
 # Commands
@@ -69,17 +57,13 @@ def _render(options: argparse.Namespace) -> int:
     from .media.errors import FootageError
 
     try:
-        job = request.from_job_file(options) if options.job else request.from_clip(options, tell=_note)
+        job = request.from_job_file(options) if options.job else request.from_clip(options, tell=note)
     except FootageError as error:
         if options.debug:
             raise
-        return _say(str(error), BAD_INPUT)
+        return end(str(error), BAD_INPUT)
     packages.check(job.settings.engine)
     return _make(job, debug=options.debug)
-
-
-def _note(text: str) -> None:
-    sys.stderr.write(f"recam: {text}\n")
 
 
 def _make(job: Job, *, debug: bool) -> int:
@@ -92,17 +76,17 @@ def _make(job: Job, *, debug: bool) -> int:
         with interrupted:
             result = render(job, bar.show, interrupted.asked)
     except Cancelled:
-        return _say("interrupted; nothing was left behind", 128 + interrupted.signal)
+        return end("interrupted; nothing was left behind", 128 + interrupted.signal)
     except RenderError as error:
         if debug:
             raise
-        return _say(str(error), FAILED)
+        return end(str(error), FAILED)
     finally:
         bar.clear()
     for sentence in (*result.notes, *result.warnings):
-        _note(sentence)
+        note(sentence)
     if result.depth:
-        _note(f"depth: {result.depth}")
+        note(f"depth: {result.depth}")
     sys.stdout.write(result.path + "\n")
     return 0
 
@@ -136,7 +120,7 @@ class _Interrupt:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        sys.exit(_say(f"{message} (see {self.prog} --help)", BAD_INPUT))
+        sys.exit(end(f"{message} (see {self.prog} --help)", BAD_INPUT))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -219,7 +219,7 @@ def _get(tensor: Tensor, index: Any) -> Tensor:
             tensor = tensor.unsqueeze(axis)
             axis += 1
         else:
-            raise NotImplementedError(f"indexing by {entry!r}")
+            raise TypeError(f"no index: {entry!r}")
     return tensor
 
 

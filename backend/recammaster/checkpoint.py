@@ -27,9 +27,9 @@ from diffusers import AutoencoderKLWan
 
 from . import identify, names
 from .headers import Entry
-from .identify import Kind, side
+from .identify import CheckpointError, Kind, side
 from .names import from_published, to_published
-from .tensors import CheckpointError, Rename, expect, fill, main_type
+from .tensors import Rename, expect, fill, main_type
 from .tokenizer import load_tokenizer
 from .transformer import ReCamMasterTransformer3DModel
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from .. import packages
+from ..console import BAD_INPUT, FAILED, end, note
 from ..contract import ContractError
 
-_FAILED = 1
 _TYPES = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 
 _ABOUT = """\
@@ -40,24 +40,22 @@ def _convert(options: argparse.Namespace) -> int:
     packages.check("recammaster")
     import torch
 
+    from ..media.errors import WriteError
     from .conversion import convert
-    from .tensors import CheckpointError
+    from .identify import CheckpointError
 
-    source = Path(options.source).absolute()
+    source, folder = Path(options.source).absolute(), Path(options.folder).absolute()
     if not os.path.exists(source):
         raise ContractError("IN", f"nothing at {options.source!r}", "a file or folder that can be read")
+    if os.path.lexists(folder):
+        raise ContractError("OUT", repr(options.folder), "a new folder: nothing is overwritten")
     dtype = getattr(torch, _TYPES[options.dtype]) if options.dtype else None
     try:
-        words = convert(source, Path(options.folder).absolute(), dtype)
-    except CheckpointError as error:
+        words = convert(source, folder, dtype)
+    except (CheckpointError, WriteError) as error:
         if options.debug:
             raise
-        return _failed(str(error))
-    sys.stderr.write(f"recam: {options.source!r} is {words}\n")
+        return end(str(error), BAD_INPUT if isinstance(error, CheckpointError) else FAILED)
+    note(f"{options.source!r} is {words}")
     sys.stdout.write(f"{options.folder}\n")
     return 0
-
-
-def _failed(text: str) -> int:
-    sys.stderr.write(f"recam: {' '.join(text.splitlines())}\n")
-    return _FAILED

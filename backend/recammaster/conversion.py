@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import os
+import errno
 import shutil
-import stat
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
+from ..media.errors import WriteError
+from ..media.parts import Part, told
 from . import checkpoint, identify
-from .tensors import CheckpointError
+from .identify import CheckpointError
 
 _WEIGHTS = "diffusion_pytorch_model.safetensors"
 _ABOVE = 1.05  # what else a folder needs, and what a disk loses to its blocks
@@ -31,21 +32,24 @@ def convert(source: Path, folder: Path, dtype: torch.dtype | None = None) -> str
         dtype: of all of it. None: that which most of it is stored in, and float32 for what diffusers keeps so.
 
     Raises:
-        CheckpointError: the source is something else, the folder is there already, or it cannot be written.
+        CheckpointError: the source is something else.
+        WriteError: the folder is there already, or it cannot be written.
     """
-    if os.path.lexists(folder):
-        raise CheckpointError(f"{str(folder)!r} is there already: name a new folder, as nothing is overwritten.")
     kind = identify.identify(source)
     if kind.what not in _LOADERS:
         raise CheckpointError(
             f"{str(source)!r} is {kind.words}. Expected ReCamMaster's network or Wan 2.1's VAE; text encoders are read "
             "as they are."
         )
-    model = _LOADERS[kind.what](source, dtype)
+    # Before the slow work: here it is told whether anything can be written there.
+    part = Part(folder, folder=True)
     try:
-        _write(model, folder)
-    except OSError as error:
-        raise CheckpointError(f"{str(folder)!r} cannot be written ({error.strerror or error}).") from error
+        model = _LOADERS[kind.what](source, dtype)
+        with told(folder):
+            _write(model, part)
+        part.publish()
+    finally:
+        part.discard()
     return kind.words
 
 
@@ -61,22 +65,17 @@ def _vae(source: Path, dtype: torch.dtype | None) -> Any:
 _LOADERS = {identify.TRANSFORMER: _network, identify.VAE: _vae}
 
 
-def _write(model: Any, folder: Path) -> None:
+def _write(model: Any, part: Part) -> None:
     state = model.state_dict()
     size = sum(each.numel() * each.element_size() for each in state.values())
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(folder.parent).free
+    free = shutil.disk_usage(part.path).free
     if free < size * _ABOVE:
-        raise OSError(f"it needs {size / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free there")
-    part = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", suffix=".part", dir=folder.parent))
+        needs = f"it needs {size / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free there"
+        raise WriteError(errno.ENOSPC, f"{str(part.final)!r} cannot be written: {needs}.")
+    model.save_config(part.path)
     try:
-        model.save_config(part)
-        save_file(state, part / _WEIGHTS, metadata={"format": "pt"})
-        # Others may read what the user's umask lets them, as of the file just written; safetensors and mkdtemp shut
-        # everyone out.
-        shutil.copymode(part / "config.json", part / _WEIGHTS)
-        mode = stat.S_IMODE((part / "config.json").stat().st_mode)
-        part.chmod(mode | (mode & 0o444) >> 2)
-        part.rename(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+        save_file(state, part.path / _WEIGHTS, metadata={"format": "pt"})
+    except SafetensorError as error:  # what the system said is in its text alone
+        raise WriteError(errno.EIO, f"{str(part.final)!r} cannot be written: {error}.") from error
+    # safetensors shuts everyone else out; the file beside it was made as the user's umask has it.
+    shutil.copymode(part.path / "config.json", part.path / _WEIGHTS)

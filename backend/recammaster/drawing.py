@@ -58,6 +58,7 @@ class Drawing:
         self._device = device.choose(self._generation.device)
         self._found = models.find(self._generation.models, self._needed())
         notes += self._found.notes
+        self._config = checkpoint.config_of(_there(self._found.transformer))
         self._plan = self._chosen_plan()
         # Told at once, and not only with the take: it says what the wait is for.
         report(f"preparing ({self._device.name}, plan {self._plan.name})", 0, 1)
@@ -94,8 +95,7 @@ class Drawing:
         wanted = [self._generation.prompt]
         if self._recipe.guided_steps:
             wanted.append(NEGATIVE_PROMPT if negative is None else negative)
-        config = checkpoint.config_of(_there(self._found.transformer))
-        encoded = text.encode(wanted, self._found, self._device.device, self._report, width=config["text_dim"])
+        encoded = text.encode(wanted, self._found, self._device.device, self._report, width=self._config["text_dim"])
         self._notes += encoded.notes
         self._warnings += encoded.warnings
         return [each[None] for each in encoded.tensors]
@@ -110,7 +110,7 @@ class Drawing:
             generation.plan,
             device=self._device.device,
             device_name=self._device.name,
-            sizes=Sizes.of(checkpoint.config_of(_there(self._found.transformer)), self._device.dtype),
+            sizes=Sizes.of(self._config, self._device.dtype),
             cached=generation.cache != "none",
         )
         self._notes.append(plan.sentence(self._device.name))

@@ -9,15 +9,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import packages
-from ..contract import ContractError, Generation, Models, Progress
+from .. import generation_options, packages
+from ..console import FAILED, end, note
+from ..contract import ContractError, Models, Progress
 
 if TYPE_CHECKING:
     from .embeddings import Embedding
     from .models import Found
     from .text import Encoded
 
-_FAILED = 1
+_WHERE = ("models", "text_encoder", "tokenizer")
 
 _ABOUT = """\
 Encode prompts into a pack: a small file, about 1 MB for a long prompt, that serves another machine in place of the
@@ -40,10 +41,8 @@ def add_embed(commands: Any) -> None:
     parser.add_argument("--output", required=True, metavar="PACK", help="a new file, .safetensors")
     parser.add_argument("--prompts-file", metavar="FILE", help="more prompts, one a line, UTF-8; - for stdin")
     parser.add_argument("--only", action="store_true", help="leave out the published negative prompt and the empty one")
-    parser.add_argument("--models", metavar="FOLDER", help="where encoder and tokenizer lie (default: RECAM_MODELS)")
-    parser.add_argument("--text-encoder", metavar="PATH", help="UMT5-XXL's encoder: a file or a transformers folder")
-    parser.add_argument("--tokenizer", metavar="PATH", help="spiece.model, tokenizer.json, or the folder with them")
-    parser.add_argument("--device", default="auto", help="auto, cpu, mps, cuda, cuda:1, ... (default: auto)")
+    generation_options.add_models(parser, _WHERE)
+    generation_options.add_device(parser)
     parser.add_argument("--debug", action="store_true", help="show a traceback where something fails")
     parser.set_defaults(run=_embed)
 
@@ -53,25 +52,16 @@ def _embed(options: argparse.Namespace) -> int:
     from ..engines import EngineError
     from ..media.errors import WriteError
 
-    prompts, output, models = _prompts(options), _output(options.output), _models(options)
-    _check_device(options.device)
+    prompts, output = _prompts(options), _output(options.output)
+    models, device = generation_options.models(options, _WHERE), generation_options.device(options)
     try:
-        _make_pack(prompts, output, models, options.device)
+        _make_pack(prompts, output, models, device)
     except (EngineError, WriteError) as error:
         if options.debug:
             raise
-        return _failed(str(error))
+        return end(str(error), FAILED)
     sys.stdout.write(f"{output}\n")
     return 0
-
-
-def _failed(text: str) -> int:
-    _note(" ".join(text.split("\n")))
-    return _FAILED
-
-
-def _note(text: str) -> None:
-    sys.stderr.write(f"recam: {text}\n")
 
 
 # What is asked for
@@ -115,24 +105,6 @@ def _output(path: str) -> Path:
     return output
 
 
-def _models(options: argparse.Namespace) -> Models:
-    given = {"folder": options.models, "text_encoder": options.text_encoder, "tokenizer": options.tokenizer}
-    paths = {name: os.path.abspath(path) for name, path in given.items() if path}
-    for name, path in paths.items():
-        if not os.path.exists(path):
-            option = "--models" if name == "folder" else "--" + name.replace("_", "-")
-            raise ContractError(option, f"nothing at {path!r}", "a file or folder that can be read")
-    return Models(**paths)
-
-
-def _check_device(name: str) -> None:
-    """By the rule that jobs are under."""
-    try:
-        Generation(device=name)
-    except ContractError as error:
-        raise ContractError("--device", repr(name), error.expected) from None
-
-
 # Doing it
 
 
@@ -151,9 +123,9 @@ def _make_pack(prompts: list[str], output: Path, models: Models, device: str) ->
     finally:
         part.discard()
     for sentence in (*encoded.notes, *encoded.warnings):
-        _note(sentence)
+        note(sentence)
     count = "1 prompt" if len(embeddings) == 1 else f"{len(embeddings)} prompts"
-    _note(f"{count}, {output.stat().st_size / 1e6:.1f} MB")
+    note(f"{count}, {output.stat().st_size / 1e6:.1f} MB")
 
 
 def _encode(prompts: list[str], models: Models, device: str) -> Encoded:

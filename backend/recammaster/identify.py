@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from ..engines import EngineError
 from . import headers
 from .headers import Entry, Header, Unreadable
 
@@ -54,6 +55,13 @@ _TOKENIZER_INSIDE = "spiece_model"
 _WAN_LORA = re.compile(
     r"blocks[._]\d+[._](self_attn|cross_attn|attn[12])[._](q|to_q|o|to_out[._]0)\.lora[_.](down|A)\b"
 )
+
+
+class CheckpointError(EngineError):
+    """Weights that are missing, or are not what they should be: which, what they are instead, and what to get."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "models")
 
 
 @dataclass(frozen=True)

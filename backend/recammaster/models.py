@@ -19,8 +19,7 @@ from pathlib import Path
 
 from ..contract import Models
 from . import headers, identify
-from .identify import EXPECTED, WHERE, Kind, wanted
-from .tensors import CheckpointError
+from .identify import EXPECTED, WHERE, CheckpointError, Kind, wanted
 
 VARIABLE = "RECAM_MODELS"
 

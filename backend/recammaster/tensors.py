@@ -16,11 +16,10 @@ import safetensors
 import torch
 from torch import Tensor, nn
 
-from ..engines import EngineError
 from . import headers, identify
 from .eight_bits import EightBitLinear, can_hold
 from .headers import Entry
-from .identify import Kind
+from .identify import CheckpointError, Kind
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -43,13 +42,6 @@ _SCALES = (".scale_weight", ".weight_scale")
 _BESIDE = (".scale_input", ".input_scale", ".comfy_quant")
 _MARKS = ("scaled_fp8", "spiece_model", "logit_scale")
 _SHOWN = 3
-
-
-class CheckpointError(EngineError):
-    """Weights that are missing, or are not what they should be: which, what they are instead, and what to get."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, "models")
 
 
 def expect(path: Path, what: str) -> tuple[Path, Kind]:

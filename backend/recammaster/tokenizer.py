@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from . import identify
-from .tensors import CheckpointError, read_tensor
+from .identify import CheckpointError
+from .tensors import read_tensor
 
 _PAD, _END, _UNKNOWN = "<pad>", "</s>", "<unk>"
 

@@ -1,6 +1,5 @@
 """A tiny text encoder for tests of prompts, what the published pipeline makes of it, and packs of none at all."""
 
-import contextlib
 import functools
 import weakref
 from types import SimpleNamespace
@@ -14,17 +13,6 @@ from backend.recammaster.embeddings import Embedding, Encoder, pack
 CPU = torch.device("cpu")
 BLOCKS = checkpoints.TEXT_SIZES["num_layers"]
 WIDTH = checkpoints.TEXT_SIZES["d_model"]
-
-
-@contextlib.contextmanager
-def one_thread():
-    """So little arithmetic is slower on several, and much slower where others compute too."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def write_models(folder):

@@ -10,9 +10,11 @@ import pytest
 import torch
 from checkpoints import NARROW, write
 from diffusers import AutoencoderKLWan
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from backend.contract import ContractError
+from backend.media.errors import WriteError
 from backend.recammaster import conversion
 from backend.recammaster.checkpoint import CheckpointError, load_transformer, load_vae
 from backend.recammaster.commands import add_convert
@@ -62,7 +64,7 @@ def test_nothing_is_overwritten(folder):
     source = write(folder / "a.ckpt", checkpoints.transformer())
     (folder / "empty").mkdir()
     for name in ("empty", "a.ckpt"):
-        with pytest.raises(CheckpointError, match="is there already"):
+        with pytest.raises(WriteError, match="is there already"):
             convert(source, folder / name)
     assert not any((folder / "empty").iterdir())
 
@@ -81,7 +83,7 @@ def test_a_failure_leaves_nothing(folder, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(conversion, "save_file", fail)
-    with pytest.raises(CheckpointError, match="No space left on device"):
+    with pytest.raises(WriteError, match="the disk is full"):
         convert(source, folder / "out")
     assert os.listdir(folder) == ["a.ckpt"]
 
@@ -102,7 +104,7 @@ def test_the_umask_says_who_may_read_what_comes_out(folder, umask, whole, each):
 def test_too_small_a_disk_is_told_before(folder, monkeypatch):
     source = write(folder / "a.ckpt", checkpoints.transformer())
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: shutil._ntuple_diskusage(10, 9, 1))
-    with pytest.raises(CheckpointError, match=r"needs 0\.0 GB, and 0\.0 GB are free"):
+    with pytest.raises(WriteError, match=r"needs 0\.0 GB, and 0\.0 GB are free"):
         convert(source, folder / "out")
 
 
@@ -131,9 +133,30 @@ def test_the_command_says_in_one_line_what_is_wrong(folder, capsys):
         run(folder / "none", folder / "out")
     page = folder / "step20000.ckpt"
     page.write_bytes(b"<html>")
-    assert run(page, folder / "out") == 1
+    assert run(page, folder / "out") == 2
     said = capsys.readouterr().err
     assert "is a web page" in said
     assert said.count("\n") == 1
     with pytest.raises(CheckpointError):
         run(page, folder / "out", "--debug")
+
+
+def test_the_command_fails_where_nothing_can_be_written(folder, capsys):
+    source = write(folder / "a.ckpt", checkpoints.transformer())
+    with pytest.raises(ContractError, match="OUT: found"):
+        run(source, source)
+    assert run(source, folder / "none" / "out") == 1
+    assert "its folder does not exist" in capsys.readouterr().err
+    assert os.listdir(folder) == ["a.ckpt"]
+
+
+def test_what_the_library_cannot_write_is_told_too(folder, monkeypatch):
+    source = write(folder / "a.ckpt", checkpoints.transformer())
+
+    def fail(*_args, **_kwargs):
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(conversion, "save_file", fail)
+    with pytest.raises(WriteError, match="No space left"):
+        convert(source, folder / "out")
+    assert os.listdir(folder) == ["a.ckpt"]

@@ -13,6 +13,7 @@ import checkpoints
 import prompts
 import pytest
 import torch
+from small_tensors import one_thread  # noqa: F401 a fixture for all tests here
 
 from backend import shell
 from backend.engines import EngineError
@@ -27,12 +28,6 @@ NEGATIVE = text.clean(NEGATIVE_PROMPT)
 def models(tmp_path_factory):
     """A folder of models: a text encoder and its tokenizer."""
     return prompts.write_models(tmp_path_factory.mktemp("models")).text_encoder.parent
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    with prompts.one_thread():
-        yield
 
 
 @pytest.fixture(autouse=True)
@@ -128,8 +123,8 @@ def test_prompts_on_stdin(embed, folder, monkeypatch):
         (["--output", "p.safetensors", "--prompts-file", "blank"], "--prompts-file: found 'blank', empty, expected a"),
         (["--output", "p.safetensors", "--text-encoder", "none"], "--text-encoder: found nothing at '"),
         (["--output", "p.safetensors", "--tokenizer", "none"], "--tokenizer: found nothing at '"),
-        (["--output", "p.safetensors", "--device", "cuda:abc"], "--device: found 'cuda:abc', expected auto, cpu, mps"),
-        (["--output", "p.safetensors", "--device", "wurst"], "--device: found 'wurst', expected auto, cpu, mps, cuda"),
+        (["--output", "p.safetensors", "--device", "cuda:abc"], "--device: found cuda:abc, expected auto, cpu, mps"),
+        (["--output", "p.safetensors", "--device", "wurst"], "--device: found wurst, expected auto, cpu, mps, cuda"),
     ],
 )
 def test_refused_before_any_work(embed, folder, monkeypatch, arguments, said):
@@ -265,6 +260,6 @@ def test_added_to_a_parser():
     parser = argparse.ArgumentParser()
     embedding_command.add_embed(parser.add_subparsers())
     options = parser.parse_args(["embed", "a", "b", "--output", "p"])
-    assert (options.prompts, options.output, options.device, options.debug) == (["a", "b"], "p", "auto", False)
+    assert (options.prompts, options.output, options.device, options.debug) == (["a", "b"], "p", None, False)
     with pytest.raises(SystemExit):
         parser.parse_args(["embed", "a"])

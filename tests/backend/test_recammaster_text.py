@@ -9,6 +9,7 @@ import prompts
 import pytest
 import torch
 from prompts import BLOCKS, WIDTH, encode, gone, made_by, published, write_pack
+from small_tensors import one_thread  # noqa: F401 a fixture for all tests here
 
 from backend.engines import EngineError
 from backend.recammaster import text, umt5
@@ -27,12 +28,6 @@ ODD = [
     NEGATIVE_PROMPT,
     "&#55357; &#0; &notanentity; &eacute",
 ]
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    with prompts.one_thread():
-        yield
 
 
 @pytest.fixture(scope="module")

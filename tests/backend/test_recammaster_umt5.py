@@ -9,15 +9,10 @@ import prompts
 import pytest
 import torch
 from prompts import BLOCKS, CPU, encode, gone, published
+from small_tensors import one_thread  # noqa: F401 a fixture for all tests here
 
 from backend.engines import Cancelled, EngineError
 from backend.recammaster import checkpoint, umt5
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    with prompts.one_thread():
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -152,7 +152,7 @@ def test_module_runs_as_a_program(folder):
         (["--engine", "magic"], "argument --engine: invalid choice"),
         (
             ["--seed", "-1", "--footage", "clip.mp4", "--trajectory", "still.json", "--output", "o.mp4"],
-            "seed: found -1",
+            "--seed: found -1",
         ),
     ],
 )
