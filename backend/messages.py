@@ -13,7 +13,10 @@ import types
 import typing
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typing import Self
 
 # No text of that length takes long to read.
 _FRACTION = re.compile(r"[0-9]{1,18}(/(?!0+$)[0-9]{1,18})?")

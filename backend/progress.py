@@ -6,9 +6,12 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING
 
 from .contract import Progress
+
+if TYPE_CHECKING:
+    from typing import Self
 
 INTERVAL = 0.05
 """Seconds between two messages of one phase; its first and last step are always told."""

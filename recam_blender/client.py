@@ -1,4 +1,6 @@
-"""The worker as Blender sees it: a child process that takes jobs and tells of them. No bpy, standard library only.
+"""A backend's process as Blender sees it: a child that takes tasks and tells of them. No bpy, standard library only.
+
+It is the worker, which takes jobs; it may as well be any other that speaks as ``backend/rpc.py`` says.
 
 Nothing here waits for the worker, but for :meth:`Worker.hello` and :meth:`Worker.close`, which have deadlines. Two
 daemon threads carry the pipes and know nothing of Blender; :meth:`Worker.poll` hands over what they brought.
@@ -92,20 +94,30 @@ class Worker:
     """
 
     @classmethod
-    def start(cls, python: str, *, package_folder: str, log_path: str, env: Mapping[str, str] | None = None) -> Worker:
-        """Start ``python -m backend serve``.
+    def start(
+        cls,
+        python: str,
+        *,
+        package_folder: str,
+        log_path: str,
+        env: Mapping[str, str] | None = None,
+        module: str = "backend",
+    ) -> Worker:
+        """Start ``python -m backend serve``, or another module's.
 
         Args:
-            python: the interpreter of the backend's environment.
+            python: the interpreter of the backend's environment; for ``backend.environment``, any.
             package_folder: the folder that the package ``backend`` lies in.
             log_path: where the worker's stderr goes; the log before is kept as ``<log_path>.1``.
             env: what to build its environment from; Blender's own if not given.
+            module: ``backend`` or ``backend.environment``.
 
         Raises:
             OSError: there is no such program, or the log cannot be written.
         """
         program = os.path.abspath(python) if os.path.dirname(python) else python
-        return cls([program, "-m", "backend", "serve"], log_path=log_path, env=backend_environment(package_folder, env))
+        command = [program, "-m", module, "serve"]
+        return cls(command, log_path=log_path, env=backend_environment(package_folder, env))
 
     def __init__(
         self,
@@ -182,13 +194,17 @@ class Worker:
             time.sleep(_POLL)
 
     def submit(self, job: Mapping[str, Any]) -> str:
-        """Hand over a job as JSON; returns its id at once. What is wrong comes as an event.
+        """Hand over a job as JSON; returns its id at once. See :meth:`call`."""
+        return self.call("render", {"job": dict(job)})
+
+    def call(self, method: str, params: Mapping[str, Any]) -> str:
+        """Ask for any task that the process knows; returns its id at once. What is wrong comes as an event.
 
         Raises:
-            WorkerError: a job is running that was not cancelled. The queue is the caller's.
+            WorkerError: a task is running that was not cancelled. The queue is the caller's.
         """
         job_id = next(self._ids)
-        message = _encode(job_id, "render", {"job": dict(job)})
+        message = _encode(job_id, method, dict(params))
         with self._lock:
             if self._running:
                 raise WorkerError("The worker is busy with another job.")

@@ -21,6 +21,8 @@ FLOOR = (
     "recam.backend.messages",
     "recam.backend.cameras",
     "recam.backend.environment",
+    "recam.backend.progress",
+    "recam.backend.rpc",
 )
 """What the add-on may know of the backend."""
 
@@ -116,7 +118,7 @@ def tampered(copy, request):
         (("recam_blender/client.py", "from ..backend.engines import create"), "client imports recam.backend.engines"),
         (("backend/contract.py", "import numpy"), "contract imports numpy"),
         (("backend/messages.py", "from . import engines"), "messages imports recam.backend.engines"),
-        (("backend/environment.py", "def f():\n    import pip"), "environment imports pip"),
+        (("backend/environment/__init__.py", "def f():\n    import pip"), "environment imports pip"),
         (("backend/cameras/poses.py", "import cv2"), "poses imports cv2"),
         (("backend/cameras/poses.py", "from ..reproject import engine"), "poses imports recam.backend.reproject"),
     ],

@@ -104,8 +104,9 @@ def test_hello(start):
 def test_hello_needs_nothing_heavy(start):
     """What takes seconds to import would be imported by every Blender that only wants to know if it is there."""
     code = (
-        "import sys, backend.serve as s\n"
-        "server = s.Server(None, print)\n"
+        "import sys\n"
+        "from backend import rpc, serve\n"
+        "server = rpc.Server(None, print, serve.TASKS, serve.QUERIES, serve._about)\n"
         "server._hello()\n"
         "heavy = {'numpy', 'cv2', 'av', 'numba', 'OpenEXR', 'torch', 'asyncio'} & set(sys.modules)\n"
         "sys.exit(repr(heavy) if heavy else 0)"
@@ -224,11 +225,11 @@ def test_what_is_no_request_is_refused_and_the_next_one_answered(start, line, co
 
 
 def test_line_without_end_is_refused_and_not_kept():
-    from backend import serve
+    from backend import rpc
 
     chunk = b"x" * (1 << 20)
     chunks = iter([chunk] * 70 + [b"\nshort\n", b""])
-    assert list(serve._lines(lambda: next(chunks))) == [None, b"short"]
+    assert list(rpc._lines(lambda: next(chunks))) == [None, b"short"]
 
 
 def test_notifications_are_not_answered(start):

@@ -30,7 +30,7 @@ from typing import IO
 
 Say = Callable[[str], None]
 
-REQUIREMENTS = Path(__file__).resolve().parent / "requirements"
+REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements"
 MARKER = "recam-environment.json"
 _MARKER_VERSION = 1
 _PIN = re.compile(r"[a-z0-9-]+==[^\s-]\S*")
@@ -388,7 +388,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _say(line: str) -> None:
     sys.stderr.write(line + "\n")
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

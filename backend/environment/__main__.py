@@ -1,0 +1,5 @@
+"""Set-up from a shell: ``python -m backend.environment``."""
+
+from . import main
+
+raise SystemExit(main())
