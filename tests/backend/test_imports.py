@@ -46,13 +46,14 @@ def _allowed(importer: str, imported: str) -> bool:
     if any(_within(importer, each) for each in FLOOR):
         return _may_stand_on_the_ground(importer, imported)
     if _within(importer, "recam.recam_blender") and _within(imported, "recam.backend"):
-        # the package itself is no more than its version
         return imported == "recam.backend" or any(_within(imported, each) for each in FLOOR)
     return True
 
 
 def _may_stand_on_the_ground(importer: str, imported: str) -> bool:
     if any(_within(imported, each) for each in FLOOR) or imported in sys.stdlib_module_names:
+        return True
+    if imported == "recam.backend":  # no more than its version
         return True
     return imported == "numpy" and _within(importer, "recam.backend.cameras")
 
