@@ -42,6 +42,7 @@ __all__ = [
     "PLANS",
     "QUALITIES",
     "RATES",
+    "UNITS",
     "VERSION",
     "ContractError",
     "Depth",
@@ -329,6 +330,9 @@ class Job(Message):
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
+UNITS = ("steps", "bytes")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Progress(Message):
     """Where the work stands. Phases follow one another; steps count within a phase."""
@@ -338,6 +342,8 @@ class Progress(Message):
     total: int = spec("steps of this phase", minimum=0)
     seconds_left: float | None = spec("until the whole job is done, where that can be told", None, minimum=0)
     preview: str = spec("a picture of the take so far; it is there until the job ends, and changes", "")
+    unit: str = spec("what step and total count: steps of work, or bytes", "steps", choices=UNITS)
+    per_second: float | None = spec("how many of those, where that is worth telling", None, minimum=0)
 
 
 @dataclass(frozen=True, kw_only=True)

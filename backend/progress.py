@@ -20,6 +20,14 @@ HEARTBEAT = 2.0
 """Seconds after which the last message is repeated, so that a long step is not taken for a dead worker."""
 
 
+def size(count: int) -> str:
+    """Bytes as people say them, in decimal units: 340 MB."""
+    for unit, power in (("GB", 9), ("MB", 6), ("kB", 3)):
+        if count >= 10**power:
+            return f"{count / 10**power:.{1 if count < 10 ** (power + 1) else 0}f} {unit}"
+    return f"{count} bytes"
+
+
 class Throttle:
     """What to tell of: the first and last step of each phase, and whatever comes an interval after the last telling."""
 

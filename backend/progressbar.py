@@ -6,7 +6,7 @@ import os
 from typing import TextIO
 
 from .contract import Progress
-from .progress import Throttle
+from .progress import Throttle, size
 
 _REDRAW_SECONDS = 0.1
 _LINE_SECONDS = 10.0
@@ -62,11 +62,20 @@ def _line(progress: Progress) -> str:
 def _numbers(progress: Progress) -> str:
     """Where a phase is one piece, such as a file to load, there is nothing to count in it."""
     known = []
-    if progress.total > 1:
+    if progress.unit == "bytes":
+        known += _bytes(progress)
+    elif progress.total > 1:
         known.append(f"{progress.step}/{progress.total}")
     if progress.seconds_left is not None:
         known.append(f"{_clock(progress.seconds_left)} left")
     return ", ".join(known)
+
+
+def _bytes(progress: Progress) -> list[str]:
+    told = [f"{size(progress.step)} of {size(progress.total)}" if progress.total else size(progress.step)]
+    if progress.per_second:
+        told.append(f"{size(round(progress.per_second))}/s")
+    return told
 
 
 def _clock(seconds: float) -> str:

@@ -21,7 +21,9 @@ FLOOR = (
     "recam.backend.messages",
     "recam.backend.cameras",
     "recam.backend.environment",
+    "recam.backend.console",
     "recam.backend.progress",
+    "recam.backend.progressbar",
     "recam.backend.rpc",
 )
 """What the add-on may know of the backend."""

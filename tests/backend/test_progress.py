@@ -2,6 +2,7 @@
 
 import time
 
+from backend import progress
 from backend.contract import Progress
 from backend.progress import Telling
 
@@ -45,3 +46,8 @@ def test_long_step_is_heard_of_all_the_same():
         time.sleep(0.55)
     assert 3 <= len(told) <= 7
     assert {each.step for each in told} == {3}
+
+
+def test_sizes_in_words():
+    told = [progress.size(count) for count in (0, 999, 1000, 34_560, 340_000_000, 1_499_000_000, 21_474_836_480)]
+    assert told == ["0 bytes", "999 bytes", "1.0 kB", "35 kB", "340 MB", "1.5 GB", "21 GB"]

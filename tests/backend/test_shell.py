@@ -343,3 +343,11 @@ def test_bar_of_a_long_phase_tells_what_is_done_and_how_long_it_takes():
     assert shown[0] == f"loading the network [{'.' * 24}] "
     assert shown[1] == f"{'sampling':<19} [{'#' * 12}{'.' * 12}] 25/50, 2:00:50 left"
     assert all(len(each) < 80 for each in shown)
+
+
+def test_bar_of_a_download():
+    """Bytes in words people use, with speed and time left."""
+    stream = io.StringIO()
+    told = {"step": 45_000_000, "total": 112_000_000, "unit": "bytes", "per_second": 3_200_000.0, "seconds_left": 21.0}
+    ProgressBar(stream).show(Progress(phase="Downloading", **told))
+    assert stream.getvalue() == "Downloading 45 MB of 112 MB, 3.2 MB/s, 0:21 left\n"
