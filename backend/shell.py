@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
-import threading
 from collections.abc import Callable
 from typing import Any, NoReturn
 
 from . import __version__, contract, generation_options, packages
-from .console import BAD_INPUT, FAILED, INTERRUPTED, end, note
+from .console import BAD_INPUT, FAILED, INTERRUPTED, Interrupt, end, note
 from .contract import ContractError, Job
 from .recammaster.commands import add_convert
 from .recammaster.embedding_command import add_embed
@@ -71,7 +69,7 @@ def _make(job: Job, *, debug: bool) -> int:
     from .render import Cancelled, RenderError, render
 
     bar = ProgressBar(sys.stderr)
-    interrupted = _Interrupt()
+    interrupted = Interrupt()
     try:
         with interrupted:
             result = render(job, bar.show, interrupted.asked)
@@ -89,30 +87,6 @@ def _make(job: Job, *, debug: bool) -> int:
         note(f"depth: {result.depth}")
     sys.stdout.write(result.path + "\n")
     return 0
-
-
-class _Interrupt:
-    """While it lasts, a first Ctrl-C (or SIGTERM) asks politely; a second one does not."""
-
-    def __init__(self) -> None:
-        self.signal = 0
-        self._before: dict[int, Any] = {}
-
-    def asked(self) -> bool:
-        return self.signal != 0
-
-    def __enter__(self) -> None:
-        if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._handle) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def __exit__(self, *_error: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _handle(self, number: int, _frame: object) -> None:
-        if self.signal:
-            raise KeyboardInterrupt
-        self.signal = number
 
 
 # Arguments
