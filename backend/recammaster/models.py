@@ -10,7 +10,7 @@ import itertools
 import json
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 # Unlike Path's they answer no where a folder gives no rights; :mod:`.identify` then says that it cannot be read.
@@ -73,7 +73,7 @@ def find(models: Models, needed: Iterable[str] = ()) -> Found:
     named = {name: Path(path) for name, path in models.paths() if name != "folder"}
     folder = _folder(models)
     library = _Library(folder)
-    chosen: dict[str, _Seen | None] = {name: _checked(name, path) for name, path in named.items()}
+    chosen: dict[str, Seen | None] = {name: _checked(name, path) for name, path in named.items()}
     for what in _SINGLE:
         if what not in chosen:
             chosen[what] = library.best(what)
@@ -118,7 +118,7 @@ def _existing(folder: Path, who: str) -> Path:
     return folder.absolute()
 
 
-def _checked(name: str, path: Path) -> _Seen:
+def _checked(name: str, path: Path) -> Seen:
     """What a job names as this, if it is this: itself, or the one of its kind in the folder that is named."""
     inner = path / name
     seen = look(inner if name in _SINGLE and isdir(inner) and not isfile(path / "config.json") else path)
@@ -131,7 +131,7 @@ def _checked(name: str, path: Path) -> _Seen:
     raise CheckpointError(f"{str(path)!r} is {seen.words}. {wanted(name)}")
 
 
-def _check_fits(lora: _Seen | None, network: _Seen | None) -> None:
+def _check_fits(lora: Seen | None, network: Seen | None) -> None:
     if lora is None or (network is not None and lora.width == network.width) or (network is None and lora.width):
         return
     made_for = f"a Wan network of width {lora.width}" if lora.width else "a network of another kind"
@@ -142,7 +142,7 @@ def _check_fits(lora: _Seen | None, network: _Seen | None) -> None:
 
 
 @dataclass(frozen=True)
-class _Seen:
+class Seen:
     """What was seen at a path: as much of a Kind as is worth keeping for thousands of files."""
 
     path: Path
@@ -159,11 +159,11 @@ class _Seen:
         return self.exactness, pickled, str(self.path)
 
 
-_seen: dict[Path, tuple[object, _Seen]] = {}
+_seen: dict[Path, tuple[object, Seen]] = {}
 _lock = threading.Lock()
 
 
-def look(path: Path) -> _Seen:
+def look(path: Path) -> Seen:
     """What lies at a path; a file that has not changed is not read again."""
     path = path.absolute()
     stamp = _stamp(path)
@@ -172,7 +172,7 @@ def look(path: Path) -> _Seen:
     if known and known[0] == stamp:
         return known[1]
     kind = identify.identify(path)
-    seen = _Seen(
+    seen = Seen(
         path=path,
         what=kind.what,
         words=kind.words,
@@ -183,6 +183,24 @@ def look(path: Path) -> _Seen:
     with _lock:
         _seen[path] = stamp, seen
     return seen
+
+
+def is_usable(seen: Seen) -> bool:
+    """Whether it is one of the models that :func:`find` takes. Of a LoRA, whether it is for few steps, by its name."""
+    if seen.what == identify.LORA:
+        return seen.width is not None and any(word in seen.path.name.lower() for word in _FEW_STEPS)
+    return seen.what not in (identify.OTHER, identify.BROKEN) and not _is_foreign(seen)
+
+
+def is_meant(seen: Seen) -> bool:
+    """Whether it is likely to have been meant for one of the models, and is none: cut off, or Wan for another thing."""
+    if seen.what == identify.BROKEN:
+        return _is_ours(seen.path)
+    return seen.what == identify.OTHER and "Wan" in seen.words
+
+
+def _is_foreign(seen: Seen) -> bool:
+    return any(word in seen.path.name.lower() for word in _FOREIGN.get(seen.what, ()))
 
 
 def _stamp(path: Path) -> object:
@@ -213,39 +231,32 @@ class _Library:
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
         self.notes: list[str] = []
-        self._found: list[_Seen] | None = None
+        self._found: list[Seen] | None = None
 
-    def found(self) -> list[_Seen]:
+    def found(self) -> list[Seen]:
         """All that was looked at, the best of each kind first."""
         if self._found is None:
-            search = _Search()
+            search = Search()
             paths = list(search.candidates(self.folder)) if self.folder else []
-            self._found = sorted(map(look, paths), key=_Seen.rank)
+            self._found = sorted(map(look, paths), key=Seen.rank)
             if search.is_cut:
                 self.notes.append(f"{str(self.folder)!r} holds too much to be searched whole: name the models' folder.")
         return self._found
 
-    def all(self, what: str) -> list[_Seen]:
-        foreign = _FOREIGN.get(what, ())
-        return [
-            each
-            for each in self.found()
-            if each.what == what and not any(word in each.path.name.lower() for word in foreign)
-        ]
+    def all(self, what: str) -> list[Seen]:
+        return [each for each in self.found() if each.what == what and not _is_foreign(each)]
 
-    def best(self, what: str) -> _Seen | None:
+    def best(self, what: str) -> Seen | None:
         return self._first(what, self.all(what))
 
-    def lora_for(self, network: _Seen | None) -> _Seen | None:
+    def lora_for(self, network: Seen | None) -> Seen | None:
         """One for few steps, by its name, that is for a network of this width."""
         fitting = [
-            each
-            for each in self.all(identify.LORA)
-            if network and each.width == network.width and any(word in each.path.name.lower() for word in _FEW_STEPS)
+            each for each in self.all(identify.LORA) if network and each.width == network.width and is_usable(each)
         ]
         return self._first(identify.LORA, fitting)
 
-    def tokenizer_for(self, encoder: _Seen | None) -> _Seen | None:
+    def tokenizer_for(self, encoder: Seen | None) -> Seen | None:
         """The one inside a text encoder's file; else the nearest to it that knows about as many tokens."""
         if encoder is None or encoder.has_tokenizer:
             return encoder
@@ -255,7 +266,7 @@ class _Library:
                 return seen
         return None
 
-    def _first(self, what: str, fitting: list[_Seen]) -> _Seen | None:
+    def _first(self, what: str, fitting: list[Seen]) -> Seen | None:
         if len(fitting) > 1:
             self.notes.append(
                 f"{EXPECTED[what]} lies there {len(fitting)} times: {str(fitting[0].path)!r} was taken; name another "
@@ -269,7 +280,7 @@ def _beside(encoder: Path) -> list[Path]:
     return [folder / name for folder in folders for name in identify.TOKENIZER_FILES]
 
 
-def _far(seen: _Seen, encoder: _Seen) -> tuple[int, str]:
+def _far(seen: Seen, encoder: Seen) -> tuple[int, str]:
     pairs = zip(seen.path.parts, encoder.path.parts, strict=False)
     common = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
     return len(seen.path.parts) + len(encoder.path.parts) - 2 * common, str(seen.path)
@@ -289,11 +300,16 @@ def _fits(tokenizer: Path, tokens: int) -> bool:
     return known <= tokens <= 2 * known
 
 
-class _Search:
-    """Walks a folder, as deep and as far as is reasonable; ``is_cut`` tells whether that was not all of it."""
+class Search:
+    """Walks a folder, as deep and as far as is reasonable; ``is_cut`` tells whether that was not all of it.
 
-    def __init__(self) -> None:
+    Args:
+        stop: asked at every folder whether to leave it at that.
+    """
+
+    def __init__(self, stop: Callable[[], bool] = lambda: False) -> None:
         self.is_cut = False
+        self._stop = stop
         self._files = 0
         self._folders: set[Path] = set()
 
@@ -303,7 +319,7 @@ class _Search:
         if real in self._folders:
             return
         self._folders.add(real)
-        if depth > _DEEPEST or len(self._folders) > _MOST_FOLDERS:
+        if depth > _DEEPEST or len(self._folders) > _MOST_FOLDERS or self._stop():
             self.is_cut = True
             return
         try:
@@ -366,9 +382,8 @@ def _named(what: str) -> str:
 
 def _hints(library: _Library) -> list[str]:
     """What lies there that may have been meant."""
-    near = [each for each in library.found() if each.what == identify.OTHER and "Wan" in each.words]
-    broken = [each for each in library.found() if each.what == identify.BROKEN and _is_ours(each.path)]
-    return [f"{str(each.path)!r} is {each.words}." for each in (broken + near)[:_HINTS]]
+    meant = sorted(filter(is_meant, library.found()), key=lambda each: each.what != identify.BROKEN)
+    return [f"{str(each.path)!r} is {each.words}." for each in meant[:_HINTS]]
 
 
 def _is_ours(path: Path) -> bool:
