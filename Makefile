@@ -24,7 +24,7 @@ BLENDER := .venvs/$(NEWEST)/bin/python
 WITH_BACKEND = RECAM_PYTHON="$$PWD/$(BACKEND)"
 PYTEST := -m pytest -c tests/pytest.ini
 
-.PHONY: help demo test test-all test-backend test-blender test-window checks bench zip schema setup setup-backend \
+.PHONY: help demo test test-all test-backend test-blender test-window checks bench zip release schema setup setup-backend \
 	setup-demo setup-backend-alone clean
 
 help:
@@ -33,6 +33,7 @@ help:
 	@echo 'make test-all  the same with every Blender'
 	@echo 'make bench     measure speed and memory'
 	@echo 'make zip       build the extension in build/'
+	@echo 'make release   build it from the commit, with the index that Blenders update from, in build/release/'
 	@echo 'make setup     make the environments that these need'
 	@echo 'make schema    write docs/job.schema.json anew'
 	@echo 'make clean     remove build/'
@@ -80,6 +81,10 @@ bench: setup-backend setup-demo
 
 zip: setup-demo
 	$(BLENDER) -m samples.extension
+
+# TAG=v1.2.3 says that this is to be published: then the tag, the version and the changelog must fit one another.
+release: setup-demo
+	$(BLENDER) -m samples.release $(if $(TAG),--tag '$(TAG)')
 
 schema: setup-backend-alone
 	$(BACKEND) -m backend schema > docs/job.schema.json.new && mv docs/job.schema.json.new docs/job.schema.json

@@ -21,13 +21,16 @@ PACKAGE = "bl_ext.user_default.recam_blender"
 """The add-on's module once it is installed from a file."""
 
 
-def build(folder: Path) -> Path:
-    """Build and validate the zip in ``folder`` with Blender's own tool. Raises CalledProcessError with its output."""
-    manifest = tomllib.loads((ROOT / "blender_manifest.toml").read_text(encoding="utf-8"))
+def build(folder: Path, source: Path = ROOT) -> Path:
+    """Build and validate the zip of ``source`` in ``folder`` with Blender's own tool.
+
+    Raises CalledProcessError where the tool refuses; it has said why on stderr.
+    """
+    manifest = tomllib.loads((source / "blender_manifest.toml").read_text(encoding="utf-8"))
     path = folder / f"{manifest['id']}-{manifest['version']}.zip"
     folder.mkdir(parents=True, exist_ok=True)
-    _tool("build", "--source-dir", str(ROOT), "--output-filepath", str(path))
-    _tool("validate", str(path))
+    tool("build", "--source-dir", str(source), "--output-filepath", str(path))
+    tool("validate", str(path))
     return path
 
 
@@ -44,7 +47,7 @@ def install(path: Path) -> ModuleType:
     return importlib.import_module(PACKAGE)
 
 
-def _tool(*arguments: str) -> None:
+def tool(*arguments: str) -> None:
     """Run ``extension build`` and the like: the bpy wheel has Blender's tool, though no ``blender --command``."""
     subprocess.run([sys.executable, "-B", "-I", str(_tool_path()), *arguments], check=True, stdout=sys.stderr)
 
