@@ -191,14 +191,14 @@ def _remedy(versions: Sequence[str]) -> str:
 
 def _candidates(version: str) -> Iterator[Path]:
     if "{}.{}".format(*sys.version_info[:2]) == version:
-        yield from _running(version)
+        yield from running(version)
     for name in (f"python{version}", "python3", "python"):
         if found := shutil.which(name):
             yield Path(found)
     yield from _windows(version) if os.name == "nt" else _posix(version)
 
 
-def _running(version: str) -> Iterator[Path]:
+def running(version: str) -> Iterator[Path]:
     """The Python that this one is: Blender's own, where this runs in Blender."""
     for each in (getattr(sys, "_base_executable", None), sys.executable):
         if each and _is_called_python(Path(each)):
@@ -216,8 +216,8 @@ def _posix(version: str) -> Iterator[Path]:
     home = Path.home()
     pyenv = Path(os.environ.get("PYENV_ROOT") or home / ".pyenv")
     yield from _newest(pyenv, f"versions/{version}.*/bin/python{version}")
-    for folder in ("/usr/bin", "/usr/local/bin", "/opt/homebrew/bin", f"/opt/homebrew/opt/python@{version}/bin"):
-        yield from _there(Path(folder) / f"python{version}")
+    for bin_folder in ("/usr/bin", "/usr/local/bin", "/opt/homebrew/bin", f"/opt/homebrew/opt/python@{version}/bin"):
+        yield from _there(Path(bin_folder) / f"python{version}")
     yield from _there(Path(f"/Library/Frameworks/Python.framework/Versions/{version}/bin/python{version}"))
     uv = os.environ.get("UV_PYTHON_INSTALL_DIR")
     data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local/share")
@@ -233,9 +233,8 @@ def _windows(version: str) -> Iterator[Path]:
     local = Path(os.environ.get("LOCALAPPDATA") or home / "AppData/Local")
     yield from _there(local / f"Programs/Python/Python{plain}/python.exe")
     yield from _there(local / f"Python/pythoncore-{version}-64/python.exe")
-    for folder in (os.environ.get("PROGRAMFILES"), os.environ.get("SYSTEMDRIVE", "C:") + "\\"):
-        if folder:
-            yield from _there(Path(folder) / f"Python{plain}/python.exe")
+    for above in (os.environ.get("PROGRAMFILES", "C:\\Program Files"), os.environ.get("SYSTEMDRIVE", "C:") + "\\"):
+        yield from _there(Path(above) / f"Python{plain}/python.exe")
     pyenv = Path(os.environ.get("PYENV_ROOT") or os.environ.get("PYENV") or home / ".pyenv" / "pyenv-win")
     yield from _newest(pyenv, f"versions/{version}.*/python.exe")
     roaming = Path(os.environ.get("APPDATA") or home / "AppData/Roaming")
@@ -247,16 +246,16 @@ def _windows(version: str) -> Iterator[Path]:
 
 def _registered(version: str) -> Iterator[Path]:
     """What the py launcher finds: installers say in the registry where they have put theirs (PEP 514)."""
-    if sys.platform != "win32":
-        return
-    import winreg
+    if sys.platform == "win32":
+        import winreg
 
-    for root in (winreg.HKEY_CURRENT_USER, winreg.HKEY_LOCAL_MACHINE):
-        try:
-            folder = winreg.QueryValue(root, rf"Software\Python\PythonCore\{version}\InstallPath")
-        except OSError:
-            continue
-        yield from _there(Path(folder) / "python.exe")
+        for root in (winreg.HKEY_CURRENT_USER, winreg.HKEY_LOCAL_MACHINE):
+            try:
+                folder = winreg.QueryValue(root, rf"Software\Python\PythonCore\{version}\InstallPath")
+            except OSError:
+                continue
+            yield from _there(Path(folder) / "python.exe")
+    yield from ()
 
 
 def _condas(home: Path) -> Iterator[Path]:
