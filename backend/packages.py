@@ -18,6 +18,11 @@ _NEEDED = {
 }
 
 
+def needed(engine: str) -> tuple[str, ...]:
+    """The modules that an engine imports."""
+    return _NEEDED[engine]
+
+
 def lacking(engine: str) -> list[str]:
     """The modules that an engine needs and this Python has not, as they are imported."""
     return [name for name in _NEEDED[engine] if importlib.util.find_spec(name) is None]
