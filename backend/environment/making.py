@@ -1,0 +1,457 @@
+"""Making an environment, adding to it, or finding that it is what it should be."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import errno
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .. import __version__
+from ..contract import ENGINES, Progress
+from . import locks, marker, pip, removal, verify
+from .asking import ask
+from .children import TAIL, Children, Ended
+from .errors import SetupError
+from .marker import Marker
+from .messages import State, Wish
+from .pythons import find_python, question, unfit
+
+if TYPE_CHECKING:
+    from . import builds
+
+PYTHONS = ("3.11", "3.12", "3.13")
+"""Versions of Python that all that the backend needs is built for, best first."""
+
+_MARGIN = 200 * 10**6
+"""Bytes that stay free."""
+
+Report = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is wanted in a folder.
+
+    Attributes:
+        folder: of the environment.
+        pins: that must be there, as :func:`marker.pins` spells them.
+        engine: that it is verified with; none: only imported is what ``imports`` names.
+        pythons: versions that will do, best first.
+        imports: modules that must be importable.
+        build: of torch, where one is chosen.
+        base: the Python to make it with; found where none is given.
+        wheels: a folder that all comes from, without network.
+        disk: bytes that are needed.
+        verified: whether one that holds the pins must have been verified too, to be whole.
+        take_over: whether one that someone else made will do.
+    """
+
+    folder: Path
+    pins: frozenset[str]
+    engine: str = ""
+    pythons: Sequence[str] = PYTHONS
+    imports: Sequence[str] = ()
+    build: builds.Build | None = None
+    base: str = ""
+    wheels: str = ""
+    disk: int = 0
+    verified: bool = False
+    take_over: bool = False
+
+
+@dataclass
+class Making:
+    """One set-up under way: what it works with, and what came of it."""
+
+    children: Children
+    report: Report
+    say: Callable[[str], None] = lambda line: None
+    received: int = field(default=0)
+    """Bytes that pip told to have downloaded."""
+
+    def phase(self, words: str, step: int = 0, total: int = 0) -> None:
+        """Tell what begins."""
+        self.children.check()
+        self.children.note(f"-- {words}")
+        self.report(Progress(phase=words, step=step, total=total))
+
+
+def install(
+    wish: Wish,
+    *,
+    report: Report = lambda progress: None,
+    cancelled: Callable[[], bool] = lambda: False,
+    log: Path | None = None,
+) -> State:
+    """Have in ``wish.folder`` an environment that its engine runs in: make it, add to it, repair it, or do nothing.
+
+    An environment is ready only once it was verified by a small real take. However this ends, the folder then is ready,
+    what it was, or known as unfinished, which the next call makes anew; what was downloaded whole is not downloaded
+    again.
+
+    Args:
+        wish: what is wanted.
+        report: takes progress: phases in words, downloads in bytes.
+        cancelled: asked about ten times a second.
+        log: where to write what pip and others say; none: :func:`marker.log_of` the folder.
+
+    Raises:
+        SetupError: in whole sentences, with what to do.
+    """
+    folder = Path(wish.folder)
+    if not folder.is_absolute() or folder == folder.parent:
+        raise SetupError(f"{folder} is no folder for an environment: give one of its own, with its whole path.")
+    if wish.wheels and not Path(wish.wheels).is_dir():
+        raise SetupError(f"There is no folder of wheels at {wish.wheels}.")
+    return put(_recipe(wish, folder), report=report, cancelled=cancelled, log=log)
+
+
+def put(
+    recipe: Recipe,
+    *,
+    report: Report = lambda progress: None,
+    cancelled: Callable[[], bool] = lambda: False,
+    log: Path | None = None,
+    say: Callable[[str], None] = lambda line: None,
+    done: Callable[[Making], None] = lambda making: None,
+) -> State:
+    """Have what a recipe says in its folder; :func:`install` says the rest.
+
+    Args:
+        recipe: what is wanted.
+        report: takes progress.
+        cancelled: asked about ten times a second.
+        log: where to write what pip and others say; none: :func:`marker.log_of` the folder.
+        say: takes lines for people, as a shell shows them.
+        done: called in the end, where anything was done.
+    """
+    folder, log = recipe.folder, log or marker.log_of(recipe.folder)
+    try:
+        if _is_whole(recipe):
+            return marker.state(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with locks.alone(folder, cancelled) as lock, Children(log, cancelled, lock) as children:
+            removal.sweep(folder)
+            if not _is_whole(recipe):  # someone else may just have made it
+                making = Making(children, report, say)
+                children.note(f"ReCam {__version__}, {sys.version.split()[0]} at {sys.executable}, on {sys.platform}")
+                _bring_about(recipe, making)
+                done(making)
+        return marker.state(folder)
+    except SetupError as error:
+        raise _with_log(error, log) from error
+    except OSError as error:
+        raise _with_log(_of_the_system(error, folder), log) from error
+
+
+def _recipe(wish: Wish, folder: Path) -> Recipe:
+    held = marker.read(folder)
+    engine = wish.engine
+    if held is not None and held.whole and ENGINES[1] in held.engines:
+        engine = ENGINES[1]  # what it can do already, it is to keep
+    build = None
+    if engine != ENGINES[0]:
+        from . import builds
+
+        build = builds.choose(wish.torch)
+    return Recipe(
+        folder=folder,
+        pins=marker.pins_of(engine),
+        engine=engine,
+        build=build if wish.torch != "auto" or held is None or not held.whole or not held.build else None,
+        base=wish.base,
+        wheels=wish.wheels,
+        verified=True,
+    )
+
+
+# What is there already
+
+
+def _is_whole(recipe: Recipe) -> bool:
+    held = marker.read(recipe.folder)
+    if held is None or not held.whole or not recipe.pins <= held.requirements:
+        return False
+    if recipe.verified and recipe.engine not in held.engines:
+        return False
+    if recipe.build is not None and held.build != recipe.build.name:
+        return False
+    return _runs(recipe.folder)
+
+
+def _runs(folder: Path) -> bool:
+    """Whether the environment's Python still starts: the one that it was made with may be gone."""
+    try:
+        return ask([str(marker.interpreter(folder)), "-I", "-c", ""], timeout=60).returncode == 0
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return False
+
+
+def _fits(recipe: Recipe) -> bool:
+    """Whether its Python is one of those wanted."""
+    try:
+        return not unfit(replace(question(marker.interpreter(recipe.folder)), lacks=()), recipe.pythons)
+    except SetupError:
+        return False
+
+
+def _bring_about(recipe: Recipe, making: Making) -> None:
+    held = marker.read(recipe.folder)
+    if held is None and recipe.take_over and _can_be_taken_over(recipe):
+        _check_imports(recipe, making)
+        making.say(f"{recipe.folder}: already holds what is needed")
+        marker.write(recipe.folder, Marker(whole=True, requirements=recipe.pins))
+    elif held is not None and held.whole and held.ours and _fits(recipe):
+        _add(recipe, held, making)
+    else:
+        _make(recipe, making)
+
+
+def _can_be_taken_over(recipe: Recipe) -> bool:
+    """Whether someone else made just what is wanted here."""
+    if not (recipe.folder / "pyvenv.cfg").is_file() or recipe.folder.is_symlink() or not _fits(recipe):
+        return False
+    return recipe.pins <= {pin.partition("+")[0] for pin in marker.installed(recipe.folder)}  # 2.13.0+cpu is a 2.13.0
+
+
+# Making one
+
+
+def _make(recipe: Recipe, making: Making) -> None:
+    folder = recipe.folder
+    if os.path.lexists(folder) and not _is_empty(folder):
+        removal.check(folder)
+    making.phase("Looking for a Python")
+    base = find_python(recipe.pythons, recipe.base)
+    _check_room(recipe)
+    if os.path.lexists(folder):
+        making.phase("Removing what was half made")
+        _make_room(folder)
+    making.say(f"{folder}: making it with {base}")
+    making.phase("Making the environment")
+    folder.mkdir()
+    begun = Marker(ours=True)
+    marker.write(folder, begun)
+    ended = making.children.run([str(base), "-I", "-m", "venv", str(folder)], hear=making.say)
+    if ended.code:
+        kind, reason = _why_no_venv(ended, base, folder)
+        raise SetupError(_told(reason, ended.lines), kind)
+    _install(recipe, recipe.pins, making)
+    _finish(recipe, begun, recipe.pins, making)
+
+
+def _is_empty(folder: Path) -> bool:
+    return folder.is_dir() and not folder.is_symlink() and not os.listdir(folder)
+
+
+def _make_room(folder: Path) -> None:
+    if _is_empty(folder):
+        folder.rmdir()
+    else:
+        removal.take_away(folder)
+
+
+def _why_no_venv(ended: Ended, base: Path, folder: Path) -> tuple[str, str]:
+    kind, reason = pip.diagnosis(ended.lines, folder)
+    if kind in ("disk", "other", "busy"):
+        return kind, reason
+    return "python", f"{base} could not make an environment at {folder}: choose another Python, or repair that one."
+
+
+def _add(recipe: Recipe, held: Marker, making: Making) -> None:
+    """Install what a whole environment of ours lacks, beside what it holds."""
+    folder, before = recipe.folder, marker.installed(recipe.folder)
+    pins = marker.merged(held.requirements, recipe.pins)
+    lacking = sorted(pins - held.requirements)
+    if lacking:
+        making.say(f"{folder}: adding {', '.join(lacking)}")
+    _check_room(recipe)
+    marker.write(folder, replace(held, whole=False, requirements=pins))
+    try:
+        _install(recipe, pins, making)
+    except (SetupError, OSError):
+        if marker.installed(folder) == before:  # no network, no room: nothing that a new one would do better
+            marker.write(folder, held)
+        raise
+    _finish(recipe, held, pins, making)
+
+
+def _install(recipe: Recipe, pins: frozenset[str], making: Making) -> None:
+    making.phase("Looking for packages")
+    folder, build = recipe.folder, recipe.build
+    held = marker.read(folder)
+    with _scratch(folder) as scratch:
+        _renew_pip(recipe, scratch, making)
+        if build is not None and held is not None and held.build not in ("", build.name):
+            # A build without a local version would count as the same, and stay.
+            remover = [str(marker.interpreter(folder)), "-I", "-m", "pip", "uninstall", "--yes", "torch"]
+            making.children.run(remover, variables=pip.variables(scratch))
+        wanted = _with_build(pins, build, bool(recipe.wheels))
+        indexes = [build.index] if build is not None and build.index else []
+        _pip(recipe, sorted(wanted), indexes, scratch, making)
+
+
+def _with_build(pins: frozenset[str], build: builds.Build | None, offline: bool) -> frozenset[str]:
+    """The requirements as pip is to have them: with torch's build, unless a folder of wheels holds what it holds."""
+    if build is None or not build.requirement or offline:
+        return pins
+    return frozenset(build.requirement if marker.name_of(each) == "torch" else each for each in pins)
+
+
+def _renew_pip(recipe: Recipe, scratch: Path, making: Making) -> None:
+    wanted = marker.pins([marker.REQUIREMENTS / pip.REQUIREMENT])
+    if wanted <= marker.installed(recipe.folder):
+        return
+    if recipe.wheels and not any(Path(recipe.wheels).glob("pip-*.whl")):
+        return  # the one that Python brings will do
+    _pip(recipe, sorted(wanted), [], scratch, making)
+
+
+def _pip(recipe: Recipe, what: Sequence[str], indexes: Sequence[str], scratch: Path, making: Making) -> None:
+    listener = pip.Listener(recipe.folder, making.report, making.say)
+    ended = making.children.run(
+        pip.command(recipe.folder, what, wheels=recipe.wheels, indexes=indexes),
+        hear=listener.hear,
+        tick=listener.tick,
+        variables=pip.variables(scratch, wheels=recipe.wheels),
+    )
+    making.received += listener.received
+    if ended.code:
+        kind, reason = pip.diagnosis(ended.lines, recipe.folder)
+        raise SetupError(_told(f"The packages for {recipe.folder} could not be installed. {reason}", ended.lines), kind)
+
+
+@contextlib.contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    """A folder for pip's temporary files, on the disk that has room."""
+    scratch = folder / "tmp"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+# Whether it works
+
+
+def _finish(recipe: Recipe, before: Marker, pins: frozenset[str], making: Making) -> None:
+    told: dict[str, object] = dict(before.told)
+    if recipe.imports:
+        _check_imports(recipe, making)
+    if recipe.engine:
+        told |= _verified(recipe, making)
+    making.phase("Noting what was made")
+    told |= {
+        "recam": __version__,
+        "made": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),  # noqa: UP017 - 3.10
+        "size": _size(recipe.folder),
+    }
+    done = Marker(
+        whole=True,
+        ours=before.ours,
+        requirements=pins,
+        names=frozenset(os.listdir(recipe.folder)) - {"tmp"},
+        build=recipe.build.name if recipe.build is not None else before.build,
+        told=told,
+    )
+    making.children.check()
+    marker.write(recipe.folder, done)
+
+
+def _verified(recipe: Recipe, making: Making) -> dict[str, object]:
+    making.phase("Checking with a small take")
+    python = marker.interpreter(recipe.folder)
+    ended = making.children.run(verify.command(python, recipe.engine), hear=making.say)
+    if ended.code:
+        raise verify.failed(ended.errors, ended.code)
+    found = verify.read("\n".join(ended.output))
+    for each in found.notes:
+        making.say(each)
+    return {
+        "python_version": found.python_version,
+        "engines": list(found.engines),
+        "torch": found.torch,
+        "device": found.device,
+        "memory": found.memory,
+        "packages": list(found.packages),
+    }
+
+
+def _check_imports(recipe: Recipe, making: Making) -> None:
+    """Raises SetupError where a module cannot be imported, with the reason that is known for it."""
+    for module in recipe.imports:
+        making.phase(f"Importing {module}")
+        ended = making.children.run([str(marker.interpreter(recipe.folder)), "-I", "-c", f"import {module}"])
+        if ended.code:
+            text = f"{recipe.folder} is there, but {module} cannot be imported in it."
+            raise SetupError(_told(text, [*ended.lines, *_advice(ended.lines)]), "verify")
+
+
+def _advice(lines: Sequence[str]) -> list[str]:
+    missing = re.search(r"(lib[\w.+-]+\.so[.\d]*): cannot open shared object file", "\n".join(lines))
+    if missing is None:
+        return []
+    return [
+        f"The system library {missing[1]} is missing. What Blender needs on Debian or Ubuntu:",
+        "apt-get install libx11-6 libxrender1 libxxf86vm1 libxfixes3 libxi6 libxkbcommon0 libsm6 libgl1 libgomp1",
+    ]
+
+
+def _size(folder: Path) -> int:
+    """Bytes that its files take."""
+    total = 0
+    for path, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += os.lstat(os.path.join(path, name)).st_size
+    return total
+
+
+# What is wrong
+
+
+def _check_room(recipe: Recipe) -> None:
+    place = recipe.folder
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    if free < recipe.disk + _MARGIN:
+        needed = (recipe.disk + _MARGIN) / 10**9
+        raise SetupError(
+            f"There is too little room for {recipe.folder}: about {needed:.1f} GB are needed, and "
+            f"{free / 10**9:.1f} GB are free. Make room there, or choose a folder on another disk.",
+            "disk",
+        )
+
+
+def _of_the_system(error: OSError, folder: Path) -> SetupError:
+    where = error.filename or folder
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return SetupError(f"The disk is full: make room where {folder} lies, and try again.", "disk")
+    if isinstance(error, PermissionError):
+        return SetupError(f"{where} may not be written to. Check its permissions, or choose another folder.")
+    if error.errno in (errno.EROFS, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EEXIST, errno.ENOENT):
+        return SetupError(f"{where} cannot be made ({error.strerror}): choose another folder.")
+    return SetupError(f"The system gave an error at {where}: {error.strerror or error}.")
+
+
+def _told(sentence: str, lines: Sequence[str]) -> str:
+    shown = [line for line in lines if line.strip()][-TAIL:]
+    return "\n  ".join([sentence, "The last lines were:", *shown]) if shown else sentence
+
+
+def _with_log(error: SetupError, log: Path) -> SetupError:
+    if error.kind in ("cancelled", "foreign", "busy") or not log.exists():
+        return error
+    return SetupError(f"{error}\nThe whole log: {log}", error.kind)

@@ -1,0 +1,133 @@
+"""Taking an environment away: only what ReCam made, and never by way of a link."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import stat
+import sys
+import uuid
+from pathlib import Path
+
+from . import locks, marker
+from .errors import SetupError
+
+_OWN = frozenset(
+    (
+        *("bin", "include", "lib", "lib64", "share", "etc", "man", "scripts"),
+        *("pyvenv.cfg", ".gitignore", "tmp", marker.MARKER, f"{marker.MARKER}.new"),
+    )
+)
+"""What venv, pip and ReCam put at the top of an environment, in small letters."""
+
+
+def remove(folder: Path) -> None:
+    """Remove an environment that ReCam made; nothing there is well too.
+
+    Raises:
+        SetupError: it is not ReCam's, holds what is not, or is in use ("foreign", "busy"); or cannot be removed.
+    """
+    if not os.path.lexists(folder):
+        return
+    check(folder)
+    try:
+        with locks.alone(folder):
+            take_away(folder)
+            sweep(folder)
+        with contextlib.suppress(OSError):
+            marker.log_of(folder).unlink()
+    except OSError as error:
+        raise SetupError(f"{folder} cannot be removed: {error.strerror or error}.", "disk") from error
+
+
+def check(folder: Path) -> marker.Marker:
+    """Raise SetupError where what is there is not to be removed; else give its marker."""
+    if folder == folder.parent or _is_link(folder) or not folder.is_dir():
+        raise SetupError(
+            f"{folder} is no folder of its own, and is left alone: name the environment itself.", "foreign"
+        )
+    found = marker.read(folder)
+    if found is None or not found.ours:
+        raise SetupError(
+            f"{folder} was not made by ReCam, and is left alone: move it away, or choose another folder.", "foreign"
+        )
+    own = _OWN | {each.lower() for each in found.names}
+    others = sorted(each for each in os.listdir(folder) if each.lower() not in own)
+    if others:
+        raise SetupError(
+            f"{folder} holds what ReCam did not put there ({', '.join(others[:5])}), and is left alone: move that "
+            "elsewhere and try again.",
+            "foreign",
+        )
+    return found
+
+
+def take_away(folder: Path) -> None:
+    """Have the folder gone, while its lock is held. It goes as a whole or not at all, and is deleted under another name.
+
+    Raises SetupError as :func:`check` does, or where files in it are in use on Windows.
+    """
+    check(folder)
+    away = folder.with_name(f".{folder.name}.removed-{uuid.uuid4().hex[:8]}")
+    try:
+        os.rename(folder, away)
+    except PermissionError as error:
+        if sys.platform != "win32":
+            raise
+        raise SetupError(
+            f"A program still uses files in {folder}: close other Blenders and what has the folder open, and try again.",
+            "busy",
+        ) from error
+    _delete(away)
+
+
+def sweep(folder: Path) -> None:
+    """Delete what a removal of this environment left when it was killed."""
+    for each in folder.parent.glob(f".{_literal(folder.name)}.removed-????????"):
+        found = marker.read(each)
+        if not _is_link(each) and (_is_empty(each) or (found is not None and found.ours)):
+            _delete(each)
+
+
+def _delete(folder: Path) -> None:
+    """The marker goes last: as long as anything is left, it says whose it is."""
+    with contextlib.suppress(OSError):
+        for each in list(os.scandir(folder)):
+            if each.name == marker.MARKER:
+                continue
+            if each.is_dir(follow_symlinks=False):
+                shutil.rmtree(each.path, onerror=_make_writable)
+            else:
+                os.unlink(each.path)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(folder / marker.MARKER)
+        os.rmdir(folder)
+
+
+def _make_writable(function: object, path: str, _error: object) -> None:
+    """Windows deletes no read-only file."""
+    with contextlib.suppress(OSError):
+        os.chmod(path, stat.S_IWRITE | stat.S_IREAD | stat.S_IEXEC)
+        os.unlink(path)
+
+
+def _is_link(path: Path) -> bool:
+    if path.is_symlink():
+        return True
+    try:
+        tag = getattr(os.lstat(path), "st_reparse_tag", 0)
+    except OSError:
+        return True
+    return tag == getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", -1)  # a junction, on Windows
+
+
+def _is_empty(path: Path) -> bool:
+    try:
+        return path.is_dir() and not os.listdir(path)
+    except OSError:
+        return False
+
+
+def _literal(name: str) -> str:
+    return "".join(f"[{each}]" if each in "*?[" else each for each in name)
