@@ -1,7 +1,9 @@
 """Which of the files on a machine are the models: those named, and else what is found in a folder, by content.
 
-Of several that fit, by this rule: the most exact first (float32, sixteen bits, eight), then safetensors before
-pickles, then by name. A folder that ComfyUI uses, one of diffusers, or one with everything thrown together will do.
+The folder is the job's, else the one that RECAM_MODELS names, else the one that ReCam downloads to, if it is there; and
+with each of them what was added to it and lies elsewhere. A folder that ComfyUI uses, one of diffusers, or one with
+everything thrown together will do. Of several that fit, by this rule: the most exact first (float32, sixteen bits,
+eight), then safetensors before pickles, then by name.
 """
 
 from __future__ import annotations
@@ -18,10 +20,11 @@ from os.path import isdir, isfile
 from pathlib import Path
 
 from ..contract import Models
+from ..models import catalogue, library
 from . import headers, identify
 from .identify import EXPECTED, WHERE, CheckpointError, Kind, wanted
 
-VARIABLE = "RECAM_MODELS"
+VARIABLE = library.VARIABLE
 
 _SINGLE = (identify.TRANSFORMER, identify.VAE, identify.TEXT_ENCODER, identify.PREVIEW)
 _ENDINGS = (".safetensors", ".sft", ".ckpt", ".pth", ".pt", ".bin")
@@ -60,7 +63,7 @@ class Found:
 
 
 def find(models: Models, needed: Iterable[str] = ()) -> Found:
-    """The models that a job names, and what else is in its folder, or in that which RECAM_MODELS names.
+    """The models that a job names, and what else is in its folder, in RECAM_MODELS' or in ReCam's own.
 
     Args:
         models: of the job. What is named in it is taken, and nothing else of its kind.
@@ -71,25 +74,24 @@ def find(models: Models, needed: Iterable[str] = ()) -> Found:
             its place and what to get.
     """
     named = {name: Path(path) for name, path in models.paths() if name != "folder"}
-    folder = _folder(models)
-    library = _Library(folder)
+    shelf = _Shelf(_folder(models))
     chosen: dict[str, Seen | None] = {name: _checked(name, path) for name, path in named.items()}
     for what in _SINGLE:
         if what not in chosen:
-            chosen[what] = library.best(what)
+            chosen[what] = shelf.best(what)
     if identify.TOKENIZER not in chosen:
-        chosen[identify.TOKENIZER] = library.tokenizer_for(chosen[identify.TEXT_ENCODER])
+        chosen[identify.TOKENIZER] = shelf.tokenizer_for(chosen[identify.TEXT_ENCODER])
     if identify.LORA in chosen:
         _check_fits(chosen[identify.LORA], chosen[identify.TRANSFORMER])
     else:
-        chosen[identify.LORA] = library.lora_for(chosen[identify.TRANSFORMER])
-    packs = [chosen.pop(identify.EMBEDDINGS, None), *library.all(identify.EMBEDDINGS)]
+        chosen[identify.LORA] = shelf.lora_for(chosen[identify.TRANSFORMER])
+    packs = [chosen.pop(identify.EMBEDDINGS, None), *shelf.all(identify.EMBEDDINGS)]
     if missing := [what for what in needed if chosen.get(what) is None]:
-        raise CheckpointError(_missing(missing, library))
+        raise CheckpointError(_missing(missing, shelf))
     return Found(
         **{name: seen.path for name, seen in chosen.items() if seen},
         embeddings=list(dict.fromkeys(each.path for each in packs if each)),
-        notes=library.notes,
+        notes=shelf.notes,
     )
 
 
@@ -99,8 +101,10 @@ def find(models: Models, needed: Iterable[str] = ()) -> Found:
 def _folder(models: Models) -> Path | None:
     if models.folder:
         return _existing(Path(models.folder), "The folder of models is to be")
-    given = os.environ.get(VARIABLE)
-    return _existing(Path(given).expanduser(), f"{VARIABLE} names") if given else None
+    if given := os.environ.get(VARIABLE):
+        return _existing(Path(given).expanduser(), f"{VARIABLE} names")
+    own = library.default_folder()
+    return _existing(own, "ReCam's folder of models is") if isdir(own) else None
 
 
 def _existing(folder: Path, who: str) -> Path:
@@ -124,7 +128,7 @@ def _checked(name: str, path: Path) -> Seen:
     seen = look(inner if name in _SINGLE and isdir(inner) and not isfile(path / "config.json") else path)
     if seen.what == name or (name == identify.TOKENIZER and seen.has_tokenizer):
         return seen
-    if isdir(path) and (within := _Library(path).best(name)):
+    if isdir(path) and (within := _Shelf(path).best(name)):
         return within
     if name == identify.TOKENIZER and isdir(inner := path / name):
         return _checked(name, inner)
@@ -211,6 +215,14 @@ def _stamp(path: Path) -> object:
         return object()
 
 
+def _real(path: Path) -> Path:
+    """Itself, without links; for what is told of twice, and in rounds of links as it stands."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):
+        return path
+
+
 def _width(kind: Kind) -> int | None:
     if kind.what == identify.LORA:
         return identify.lora_width(kind)
@@ -225,23 +237,33 @@ def _width(kind: Kind) -> int | None:
     return None
 
 
-class _Library:
-    """The models in a folder; it is searched when first asked for."""
+class _Shelf:
+    """The models in a folder, and those elsewhere that were added to it; searched when first asked for."""
 
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
+        self.places = library.Library(folder).places if folder else []
         self.notes: list[str] = []
         self._found: list[Seen] | None = None
 
     def found(self) -> list[Seen]:
         """All that was looked at, the best of each kind first."""
         if self._found is None:
-            search = Search()
-            paths = list(search.candidates(self.folder)) if self.folder else []
-            self._found = sorted(map(look, paths), key=Seen.rank)
-            if search.is_cut:
-                self.notes.append(f"{str(self.folder)!r} holds too much to be searched whole: name the models' folder.")
+            paths: dict[Path, Path] = {}
+            for place in [*([self.folder] if self.folder else []), *self.places]:
+                for path in self._candidates(place):
+                    paths.setdefault(_real(path), path)
+            self._found = sorted(map(look, paths.values()), key=Seen.rank)
         return self._found
+
+    def _candidates(self, place: Path) -> list[Path]:
+        if isfile(place):
+            return [place]
+        search = Search()
+        paths = list(search.candidates(place))
+        if search.is_cut:
+            self.notes.append(f"{str(place)!r} holds too much to be searched whole: name the models' folder.")
+        return paths
 
     def all(self, what: str) -> list[Seen]:
         return [each for each in self.found() if each.what == what and not _is_foreign(each)]
@@ -363,15 +385,36 @@ def _own(folder: Path) -> set[Path]:
 # In words
 
 
-def _missing(missing: list[str], library: _Library) -> str:
+def _missing(missing: list[str], shelf: _Shelf) -> str:
     names = " and ".join(_named(what) for what in missing)
     verb = "was" if len(missing) == 1 else "were"
-    if library.folder is None:
+    if shelf.folder is None:
         where = f"No folder of models is known, and {names} {verb} not named: name a folder, or set {VARIABLE}."
     else:
-        where = f"{names[0].upper()}{names[1:]} {verb} not found in {str(library.folder)!r}."
+        where = f"{names[0].upper()}{names[1:]} {verb} not found in {str(shelf.folder)!r}{_elsewhere(shelf.places)}."
     gets = [f"Get {WHERE[what]}." for what in missing]
-    return " ".join([where, *gets, *_hints(library)])
+    return " ".join([where, *_downloads(missing), *gets, *_hints(shelf)])
+
+
+def _elsewhere(places: list[Path]) -> str:
+    gone = [str(each) for each in places if not os.path.exists(each)]
+    if gone:
+        return f", and {gone[0]!r}, which was added to it, is not there now"
+    return ", nor among what was added to it" if places else ""
+
+
+def _downloads(missing: list[str]) -> list[str]:
+    """What ReCam gets by itself, where its licence allows every use."""
+    free = [each for each in catalogue.CATALOGUE if each.commercial]
+    first = [next((each.id for each in sorted(free, key=_last) if each.what == what), "") for what in missing]
+    ids = " ".join(filter(None, first))
+    return (
+        [f"ReCam downloads it: `python -m backend models get {ids}`, or in its preferences in Blender."] if ids else []
+    )
+
+
+def _last(entry: catalogue.Entry) -> bool:
+    return not entry.default
 
 
 def _named(what: str) -> str:
@@ -380,9 +423,9 @@ def _named(what: str) -> str:
     return f"{article.lower()} {rest}" if article in ("A", "The") else EXPECTED[what]
 
 
-def _hints(library: _Library) -> list[str]:
+def _hints(shelf: _Shelf) -> list[str]:
     """What lies there that may have been meant."""
-    meant = sorted(filter(is_meant, library.found()), key=lambda each: each.what != identify.BROKEN)
+    meant = sorted(filter(is_meant, shelf.found()), key=lambda each: each.what != identify.BROKEN)
     return [f"{str(each.path)!r} is {each.words}." for each in meant[:_HINTS]]
 
 

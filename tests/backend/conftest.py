@@ -1,11 +1,21 @@
 """What several tests of the backend begin with."""
 
+import atexit
+import os
+import shutil
+import tempfile
+
 import pytest
 from clips import make_clip
 from fake_workers import starting
 from jobs import still
 
 from backend.cameras.formats import recam
+
+# No test, nor what it starts, looks for models or environments in the folders of whoever runs it.
+os.environ["RECAM_DATA"] = tempfile.mkdtemp(prefix="recam-data-")
+atexit.register(shutil.rmtree, os.environ["RECAM_DATA"], ignore_errors=True)
+os.environ.pop("RECAM_MODELS", None)
 
 
 @pytest.fixture
