@@ -17,14 +17,19 @@ _TAIL_LINES = 10
 _TAIL_BYTES = 8192
 
 
-def backend_environment(package_folder: str, base: Mapping[str, str] | None = None) -> dict[str, str]:
+def backend_environment(
+    package_folder: str, base: Mapping[str, str] | None = None, *, online: bool = False
+) -> dict[str, str]:
     """The environment variables for a backend whose package lies in ``package_folder``.
 
-    Built on ``base``, Blender's own if not given, less what was meant for Blender's Python.
+    Built on ``base``, Blender's own if not given, less what was meant for Blender's Python. Unless it is ``online``,
+    the libraries that it uses fetch nothing on their own account.
     """
     env = dict(os.environ if base is None else base)
     for name in ("PYTHONHOME", "PYTHONSTARTUP", "PYTHONINSPECT", "PYTHONOPTIMIZE", "__PYVENV_LAUNCHER__"):
         env.pop(name, None)
+    if not online:
+        env["HF_HUB_OFFLINE"] = "1"
     return env | {
         "PYTHONPATH": package_folder,
         "PYTHONUTF8": "1",

@@ -102,6 +102,7 @@ class Worker:
         log_path: str,
         env: Mapping[str, str] | None = None,
         module: str = "backend",
+        online: bool = False,
     ) -> Worker:
         """Start ``python -m backend serve``, or another module's.
 
@@ -111,13 +112,14 @@ class Worker:
             log_path: where the worker's stderr goes; the log before is kept as ``<log_path>.1``.
             env: what to build its environment from; Blender's own if not given.
             module: ``backend`` or ``backend.environment``.
+            online: let its libraries fetch what they lack; the user has asked for a download.
 
         Raises:
             OSError: there is no such program, or the log cannot be written.
         """
         program = os.path.abspath(python) if os.path.dirname(python) else python
         command = [program, "-m", module, "serve"]
-        return cls(command, log_path=log_path, env=backend_environment(package_folder, env))
+        return cls(command, log_path=log_path, env=backend_environment(package_folder, env, online=online))
 
     def __init__(
         self,

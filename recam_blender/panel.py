@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import Any
 
 import bpy
 
-from . import compat, preferences, runtime, sequencer, telling
+from . import compat, drawing, model_work, needs, preferences, runtime, sequencer, setup, tasks, telling
 from .operators import RECAM_OT_cancel, RECAM_OT_render
 from .request import USES_DEPTH
 
-# The default font's usual width, for wrapping sentences at the sidebar's edge.
-_POINTS_PER_CHARACTER = 6.5
+_CANCEL = {setup.KEY: "recam.setup_cancel", model_work.GET: "recam.models_cancel"}
+"""What is shown while it is under way, and the operator that cancels it."""
 
 
 class RECAM_PT_main(bpy.types.Panel):
@@ -57,14 +56,18 @@ class RECAM_PT_main(bpy.types.Panel):
             _network(layout, settings)
         _take_and_time(layout, settings, stores_mask=uses_depth)
 
-        if runtime.running is None:
+        if runtime.running is not None:
+            _progress(layout, runtime.running)
+            return
+        need = needs.need(settings.engine)
+        if need is not None:
+            _need(context, layout, need)
+        if need is None or not need.of_backend:
             row = layout.row()
             row.scale_y = 1.5
             row.operator(RECAM_OT_render.bl_idname, icon="RENDER_ANIMATION")
-            if runtime.message is not None:
-                _message(context, layout, runtime.message)
-        else:
-            _progress(layout, runtime.running)
+        if runtime.message is not None:
+            _message(context, layout, runtime.message)
 
 
 def _depth(column: bpy.types.UILayout, settings: Any) -> None:
@@ -118,28 +121,39 @@ def _optional(layout: bpy.types.UILayout, settings: Any, switch: str, name: str)
     part.prop(settings, name, text="")
 
 
+def _need(context: bpy.types.Context, layout: bpy.types.UILayout, need: needs.Need) -> None:
+    """What a take lacks on this machine: on first use, the way to it."""
+    box = layout.box()
+    under_way = [(task, _CANCEL[task.key]) for task in tasks.every() if task.key in _CANCEL]
+    if under_way:
+        for task, cancel in under_way:
+            drawing.task(box, task, cancel)
+        return
+    drawing.paragraph(context, box, need.text, "INFO")
+    if need.button is not None:
+        row = box.row()
+        row.scale_y = 1.5
+        properties = row.operator(need.button.operator, text=need.button.label, icon=need.button.icon)
+        for name, value in need.button.options.items():
+            setattr(properties, name, value)
+    ended = tasks.ended(setup.KEY)
+    if ended is not None and ended.kind == "failed":
+        # The log's last lines are in the preferences, which have the room.
+        drawing.paragraph(context, box, ended.text.partition("\n")[0], "ERROR")
+        box.row().operator("recam.open_log", icon="TEXT")
+
+
 def _progress(layout: bpy.types.UILayout, running: runtime.Running) -> None:
     words = (telling.phase(running.progress), telling.time_left(running.progress))
-    row = layout.row(align=True)
-    row.progress(factor=telling.share(running.progress), text=", ".join(filter(None, words)))
-    row.operator(RECAM_OT_cancel.bl_idname, text="", icon="X")
+    drawing.bar(layout, telling.share(running.progress), ", ".join(filter(None, words)), RECAM_OT_cancel.bl_idname)
 
 
 def _message(context: bpy.types.Context, layout: bpy.types.UILayout, message: runtime.Message) -> None:
-    _paragraph(context, layout, message.text, message.icon)
+    drawing.paragraph(context, layout, message.text, message.icon)
     for warning in message.warnings:
-        _paragraph(context, layout, warning, "ERROR")
+        drawing.paragraph(context, layout, warning, "ERROR")
     for note in message.notes:
-        _paragraph(context, layout, note, "INFO")
-
-
-def _paragraph(context: bpy.types.Context, layout: bpy.types.UILayout, text: str, icon: str) -> None:
-    scale = context.preferences.system.ui_scale
-    characters = max(20, int(context.region.width / (_POINTS_PER_CHARACTER * scale)) - 6)
-    column = layout.column(align=True)
-    lines = [part for line in text.splitlines() for part in textwrap.wrap(line, characters)]
-    for index, line in enumerate(lines):
-        column.label(text=line, icon=icon if index == 0 else "BLANK1")
+        drawing.paragraph(context, layout, note, "INFO")
 
 
 CLASSES = (RECAM_PT_main,)

@@ -1,6 +1,6 @@
 """What differs from machine to machine: where the backend's Python and the models lie, and which device to use.
 
-Asked for once per machine, overridden for farms.
+Asked for once per machine, overridden for farms. How it is shown: see preferences_panel.py.
 """
 
 from __future__ import annotations
@@ -29,15 +29,24 @@ MODEL_FILES = {
 """The model files that can be named one by one, as they are called here, and by contract.Models."""
 
 
-class RECAM_AP_preferences(bpy.types.AddonPreferences):
-    bl_idname = ADDON
+class Settings:
+    """What is kept; mixed into the class that Blender knows."""
 
     python: bpy.props.StringProperty(  # type: ignore[valid-type]
-        name="Backend's Python",
-        description="The Python of the environment that ReCam's backend is installed in",
+        name="Own Python",
+        description="A Python of your own that has what the backend needs; none: the environment that ReCam sets up",
         subtype="FILE_PATH",
     )
-
+    environment: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Environment",
+        description="The folder that ReCam sets its environment up in; none: one among the extension's own files",
+        subtype="DIR_PATH",
+    )
+    wheels: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Wheels",
+        description="A folder of wheels to install from, for machines without network; none: they are downloaded",
+        subtype="DIR_PATH",
+    )
     models: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Models",
         description="The folder with ReCamMaster's model files; which is which shows in the files",
@@ -78,52 +87,11 @@ class RECAM_AP_preferences(bpy.types.AddonPreferences):
         name="Preview Decoder", description="The tiny decoder taew2_1, for sharper previews", subtype="FILE_PATH"
     )
 
-    def draw(self, _context: bpy.types.Context) -> None:
-        layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        layout.prop(self, "python")
-        if not _overridden(layout, ENVIRONMENT_VARIABLE) and not self.python:
-            layout.label(text="Run “make setup” in a checkout, then choose .venvs/backend/bin/python", icon="INFO")
-        layout.prop(self, "device")
-        layout.prop(self, "models")
-        overridden = _overridden(layout, MODELS_VARIABLE)
-        header, body = layout.panel("recam_models", default_closed=True)
-        header.label(text="Model Files Elsewhere")
-        if body is not None:
-            body.active = not overridden
-            for name in MODEL_FILES:
-                body.prop(self, name)
-
-
-def _overridden(layout: bpy.types.UILayout, variable: str) -> bool:
-    value = os.environ.get(variable)
-    if value:
-        layout.label(text=f"Overridden by {variable}: {value}", icon="INFO")
-    return bool(value)
-
 
 def own() -> Any:
     """What is set here; None where the add-on runs without having been switched on."""
     addon = bpy.context.preferences.addons.get(ADDON)
     return addon.preferences if addon else None
-
-
-def backend_python(override: str = "") -> str:
-    """The interpreter that runs the backend: the override, else RECAM_PYTHON, else the preferences'.
-
-    Raises:
-        ReCamError: none is set, or there is no such file.
-    """
-    path = override or os.environ.get(ENVIRONMENT_VARIABLE, "") or _path("python")
-    if not path:
-        raise ReCamError(
-            "ReCam's backend is not set up: choose its Python in Preferences > Add-ons > ReCam, "
-            f"or set {ENVIRONMENT_VARIABLE}."
-        )
-    if not os.path.isfile(path):
-        raise ReCamError(f"There is no Python at {path!r}, where ReCam's backend should be.")
-    return path
 
 
 def models(*, folder: str = "", files: Mapping[str, str] | None = None) -> contract.Models:
@@ -139,15 +107,15 @@ def models(*, folder: str = "", files: Mapping[str, str] | None = None) -> contr
     found = {}
     elsewhere = folder or os.environ.get(MODELS_VARIABLE, "")
     if not elsewhere:
-        found = {field: path for name, field in MODEL_FILES.items() if (path := _path(name))}
+        found = {field: given for name, field in MODEL_FILES.items() if (given := path(name))}
     found |= files or {}
-    place = elsewhere or _path("models")
+    place = elsewhere or path("models")
     if place and not os.path.isdir(place):
         raise ReCamError(f"There is no folder at {place!r}, where ReCam's models should be.")
-    for name, path in found.items():
-        if not os.path.exists(path):
-            raise ReCamError(f"There is nothing at {path!r}, where the model file “{name}” should be.")
-    return contract.Models(folder=_absolute(place), **{name: _absolute(path) for name, path in found.items()})
+    for name, given in found.items():
+        if not os.path.exists(given):
+            raise ReCamError(f"There is nothing at {given!r}, where the model file “{name}” should be.")
+    return contract.Models(folder=_absolute(place), **{name: _absolute(given) for name, given in found.items()})
 
 
 def device() -> str:
@@ -155,12 +123,16 @@ def device() -> str:
     return own().device if own() else contract.Generation.device
 
 
-def _path(name: str) -> str:
-    return bpy.path.abspath(getattr(own(), name)) if own() else ""
+def path(name: str) -> str:
+    """A file or folder that is set here, as an absolute path; nothing where none is."""
+    return _absolute(bpy.path.abspath(getattr(own(), name))) if own() else ""
 
 
-def _absolute(path: str) -> str:
-    return os.path.abspath(path) if path else ""
+def user_folder(*, create: bool = False) -> str:
+    """The folder that Blender gives this extension for its own files; it outlives upgrades."""
+    folder: str = bpy.utils.extension_path_user(ADDON, path="", create=create)
+    return folder
 
 
-CLASSES = (RECAM_AP_preferences,)
+def _absolute(given: str) -> str:
+    return os.path.abspath(given) if given else ""

@@ -8,9 +8,28 @@ import atexit
 import bpy
 from bpy.app.handlers import persistent
 
-from . import command, operators, panel, preferences, properties, runtime, temporary
+from . import (
+    command,
+    model_operators,
+    operators,
+    panel,
+    preferences_panel,
+    properties,
+    runtime,
+    setup,
+    setup_operators,
+    tasks,
+    temporary,
+)
 
-_CLASSES = (*properties.CLASSES, *preferences.CLASSES, *operators.CLASSES, *panel.CLASSES)
+_CLASSES = (
+    *properties.CLASSES,
+    *preferences_panel.CLASSES,
+    *operators.CLASSES,
+    *setup_operators.CLASSES,
+    *model_operators.CLASSES,
+    *panel.CLASSES,
+)
 _commands: list[object] = []
 
 
@@ -38,17 +57,24 @@ def register() -> None:
     for name, handler in _HANDLERS:
         getattr(bpy.app.handlers, name).append(handler)
     # Blender disables add-ons when it quits, but the bpy module does not.
-    atexit.register(runtime.stop_worker)
+    atexit.register(_end_processes)
+
+
+def _end_processes() -> None:
+    """Nothing of ours goes on without Blender: no installation, no download, no worker."""
+    tasks.stop_all()
+    setup.end()
+    runtime.stop_worker()
 
 
 def unregister() -> None:
     """Take them back, last first, and end the worker."""
-    atexit.unregister(runtime.stop_worker)
+    atexit.unregister(_end_processes)
     # Blender drops the running operator with its class, and does not tell it.
     if runtime.running is not None:
         runtime.running.work.close()
     runtime.forget()
-    runtime.stop_worker()
+    _end_processes()
     for name, handler in _HANDLERS:
         getattr(bpy.app.handlers, name).remove(handler)
     while _commands:

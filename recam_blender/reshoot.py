@@ -12,24 +12,19 @@ import json
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
 
 import bpy
 
 from ..backend import contract
 from ..backend.cameras import source_of
 from ..backend.contract import Job, Progress, Result
-from . import client, depth, runtime, sequencer, takes
+from . import client, depth, environment, runtime, sequencer, takes
 from .errors import ReCamError
 from .planning import Shot, Step, check_models, find_camera, find_scene, plan, steps
 from .request import Request
-
-T = TypeVar("T")
-
-_WAIT_SECONDS = 0.02
+from .tasks import drain
 
 
 @dataclass(frozen=True)
@@ -74,7 +69,7 @@ def reshoot(
     """
     with _in_words(), runtime.scratch_folder() as folder:
         check_models(request)
-        worker = yield from _worker(python)
+        worker = yield from _worker(python, request.engine)
         _check_folder(_folder(request))
         shots = yield from plan(request, folder)
         made: list[Take] = []
@@ -119,24 +114,10 @@ def export_job(request: Request, path: str, *, report: Callable[[Progress], None
     return drain(_export(request, path), report)
 
 
-def drain(work: Generator[Step, None, T], report: Callable[[Progress], None] = lambda progress: None) -> T:
-    """Run a generator of steps to its end, sleeping where it waits. Whatever interrupts that closes it."""
-    with contextlib.closing(work):
-        while True:
-            try:
-                step = next(work)
-            except StopIteration as end:
-                finished: T = end.value
-                return finished
-            report(step.progress)
-            if step.idle:
-                time.sleep(_WAIT_SECONDS)
-
-
 # Making: the worker's part, and what goes before and after it
 
 
-def _worker(python: str) -> Generator[Step, None, client.Worker]:
+def _worker(python: str, engine: str) -> Generator[Step, None, client.Worker]:
     """A worker that is free and has said that it is one: before anything slow is done for its sake.
 
     One that is still busy with a cancelled job is waited for: a step of a network may take longer than a cancel may,
@@ -151,6 +132,9 @@ def _worker(python: str) -> Generator[Step, None, client.Worker]:
             if isinstance(event, client.Died):
                 raise ReCamError(event.message)
         yield waiting
+    runtime.check_version(worker.greeting)
+    if engine not in worker.greeting.get("engines", (engine,)):
+        raise ReCamError(environment.lacks(engine, python))
     return worker
 
 

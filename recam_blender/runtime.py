@@ -7,18 +7,18 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import bpy
 
+from ..backend import __version__
 from ..backend.contract import Progress
-from . import client
+from . import client, environment, preferences
 from .errors import ReCamError
-from .preferences import ADDON, backend_python
 
-_LOG = re.compile(r"worker-\d+\.log(\.1)?")
+_LOG = re.compile(r"[a-z]+-\d+\.log(\.1)?")
 _KEPT_SECONDS = 7 * 24 * 3600
 
 
@@ -62,13 +62,12 @@ def worker(python: str = "") -> client.Worker:
         python: an interpreter that overrides what the preferences and the environment say.
     """
     global _worker, _interpreter
-    interpreter = backend_python(python)
+    interpreter = environment.backend_python(python)
     if _worker is not None and (not _worker.alive or interpreter != _interpreter):
         stop_worker()
     if _worker is None:
-        root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
         try:
-            _worker = client.Worker.start(interpreter, package_folder=root, log_path=log_path())
+            _worker = client.Worker.start(interpreter, package_folder=package_folder(), log_path=log_path())
         except OSError as error:
             raise ReCamError(f"The backend's Python {interpreter!r} cannot be started ({error}).") from error
         _interpreter = interpreter
@@ -89,13 +88,42 @@ def stop_worker() -> None:
         _worker = None
 
 
+def known_engines(interpreter: str) -> tuple[str, ...]:
+    """The engines that this interpreter has the packages for, as its worker told; none where it was not asked yet."""
+    greeting = _worker.greeting if _worker is not None and interpreter == _interpreter else None
+    return tuple(greeting.get("engines", ())) if greeting else ()
+
+
+def check_version(greeting: Mapping[str, Any]) -> None:
+    """Raise ReCamError where a process says that it is another version than this add-on.
+
+    Blender keeps what it has loaded of an add-on; the files under it may be newer.
+    """
+    if greeting.get("version") != __version__:
+        raise ReCamError("ReCam was upgraded while Blender ran: restart Blender.")
+
+
+def offline() -> str:
+    """Why nothing may be downloaded, and what to do about it; nothing where Blender may go online."""
+    if bpy.app.online_access:
+        return ""
+    if bpy.app.online_access_override:
+        return "Blender was started with --offline-mode, so nothing can be downloaded: start it without."
+    return "Blender is not allowed to go online: press Allow Online Access first."
+
+
+def package_folder() -> str:
+    """Where the package ``backend`` lies: the extension itself."""
+    return os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
 def user_folder() -> str:
     """The folder that Blender gives this extension for its own files; it outlives upgrades."""
-    return bpy.utils.extension_path_user(ADDON, path="", create=True)
+    return preferences.user_folder(create=True)
 
 
-def log_path() -> str:
-    """Where the worker of this Blender writes what it has to say."""
+def log_path(name: str = "worker") -> str:
+    """Where a process of this Blender writes what it has to say: the worker, or another by its name."""
     folder = os.path.join(user_folder(), "logs")
     os.makedirs(folder, exist_ok=True)
     for name in os.listdir(folder):
@@ -103,7 +131,7 @@ def log_path() -> str:
         if _LOG.fullmatch(name) and time.time() - os.path.getmtime(path) > _KEPT_SECONDS:
             with contextlib.suppress(OSError):  # another Blender has it open, or was quicker
                 os.remove(path)
-    return os.path.join(folder, f"worker-{os.getpid()}.log")
+    return os.path.join(folder, f"{name}-{os.getpid()}.log")
 
 
 def scratch_folder() -> tempfile.TemporaryDirectory[str]:

@@ -1,0 +1,270 @@
+"""Setting up what the backend runs on: plain functions that a script can call, as the buttons do.
+
+What takes time is done by a process of its own, on Blender's Python (``backend/environment/serve.py``): generators here
+follow it, and closing one cancels. Whoever only wants to know how things stand asks :func:`state`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Generator, Mapping
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ..backend.contract import ENGINES, ContractError, Progress
+from ..backend.environment import marker, pythons
+from ..backend.environment.messages import Plan, Probe, State, Wish
+from ..backend.progress import size
+from . import client, environment, preferences, runtime
+from .environment import folder, state
+from .errors import ReCamError
+from .planning import Step
+
+__all__ = [
+    "KEY",
+    "SetupFailed",
+    "facts",
+    "folder",
+    "install",
+    "log",
+    "plan",
+    "plan_lines",
+    "probe",
+    "remove",
+    "repair",
+    "state",
+]
+
+KEY = "setup"
+"""Of the one task that sets up, see tasks.py."""
+
+NAMES = {"reproject": "Reproject", "recammaster": "ReCamMaster"}
+"""The engines, as users read them."""
+
+_CLOSE_SECONDS = 5.0
+
+_ending: list[threading.Thread] = []
+
+
+class SetupFailed(ReCamError):
+    """Set-up could not do what was asked. ``kind``: see backend/environment/errors.py, or as client.Failed has it."""
+
+    def __init__(self, message: str, kind: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+def install(engine: str, torch: str = "auto", wheels: str = "") -> Generator[Step, None, State]:
+    """Set up an engine: make the environment, add to it, or find that it has all.
+
+    Args:
+        engine: reproject, or recammaster, which brings the other along.
+        torch: the build of torch to take: auto, cpu, cu130 and so on.
+        wheels: a folder to install from; nothing goes online then.
+
+    Raises:
+        ReCamError: with the reason; SetupFailed where it came from set-up itself.
+    """
+    wish = _wish(engine, torch, wheels)
+    if not wish.wheels and (reason := runtime.offline()):
+        raise ReCamError(reason)
+    _let_go()
+    answer = yield from _ask("install", {"wish": wish.to_json()}, log_name=KEY)
+    return _understood(State, answer)
+
+
+def repair(wheels: str = "") -> Generator[Step, None, State]:
+    """Make an environment whole again, for the engine and with the torch that it was begun for."""
+    return install(*wanted(), wheels)
+
+
+def remove() -> Generator[Step, None, State]:
+    """Remove the environment that ReCam made; nothing else."""
+    _let_go()
+    answer = yield from _ask("remove", {"folder": str(folder())}, log_name=KEY)
+    return _understood(State, answer)
+
+
+def plan(engine: str, torch: str = "auto", wheels: str = "") -> Generator[Step, None, Plan]:
+    """What :func:`install` would do, and what it costs."""
+    answer = yield from _ask("plan", {"wish": _wish(engine, torch, wheels).to_json()}, log_name="plan")
+    return _understood(Plan, answer)
+
+
+def probe(python: str, engine: str) -> Generator[Step, None, Probe]:
+    """What a Python of the user's own has, and what it lacks for an engine."""
+    answer = yield from _ask("probe", {"python": os.path.abspath(python), "engine": engine}, log_name="plan")
+    return _understood(Probe, answer)
+
+
+def wanted() -> tuple[str, str]:
+    """The engine and the build of torch that the environment was made for, whole or not."""
+    found = marker.read(folder())
+    if found is None:
+        return ENGINES[0], "auto"
+    held = {marker.name_of(pin) for pin in found.requirements}
+    fitting = [each for each in ENGINES if {marker.name_of(pin) for pin in marker.pins_of(each)} <= held]
+    return (fitting or [ENGINES[0]])[-1], found.build or "auto"
+
+
+def log() -> str:
+    """The file that says most about the latest set-up; nothing where there was none."""
+    # What pip said, and else what the process that ran it did.
+    found = [str(marker.log_of(folder())), runtime.log_path(KEY)]
+    return next((path for path in found if os.path.isfile(path) and os.path.getsize(path)), "")
+
+
+def forced_offline() -> bool:
+    """Whether Blender was told to stay offline where it was started, which no preference changes."""
+    return bool(bpy.app.online_access_override and not bpy.app.online_access)
+
+
+def end() -> None:
+    """See that no process of set-up is left: the add-on is switched off, or Blender quits."""
+    while _ending:
+        _ending.pop().join(_CLOSE_SECONDS)
+
+
+# In words
+
+
+def facts(found: State) -> list[tuple[str, str]]:
+    """What there is to tell of an environment, as labels and texts."""
+    told = [
+        ("Engines", ", ".join(NAMES[each] for each in found.engines)),
+        ("Python", found.python_version),
+        ("torch", found.torch),
+        ("Device", f"{found.device} ({size(found.memory)})" if found.device and found.memory else found.device),
+        ("Size", size(found.size) if found.size else ""),
+        ("Folder", found.folder),
+    ]
+    return [(label, text) for label, text in told if text]
+
+
+def ready_text(found: State) -> str:
+    """What to say when an installation has ended."""
+    engines = " and ".join(NAMES[each] for each in found.engines)
+    device = f" Networks run on {found.device}." if found.torch and found.device else ""
+    return f"Ready: {engines}.{device}"
+
+
+def plan_lines(planned: Plan, wheels: str = "") -> list[tuple[str, str]]:
+    """What to tell before an installation, as labels and texts."""
+    told = [
+        ("Download", "nothing, from a folder of wheels" if wheels else f"about {size(planned.download)}"),
+        ("Disk", f"about {size(planned.disk)}, of {size(planned.free)} free"),
+        ("Folder", str(folder())),
+        ("Python", f"{planned.python_version} ({planned.python})"),
+    ]
+    if planned.torch:
+        told += [("torch", planned.torch), ("", planned.reason)]
+    return [(label, text) for label, text in told if text]
+
+
+def probe_lines(found: Probe) -> list[str]:
+    """What was found out about a Python, in sentences."""
+    engines = " and ".join(NAMES[each] for each in found.engines) or "no engine"
+    device = f", on {found.device}" if found.torch and found.device else ""
+    told = [f"{found.python} is Python {found.python_version} and has what it takes for {engines}{device}."]
+    if found.missing:
+        told.append(f"It lacks {', '.join(found.missing)}.")
+    return told
+
+
+# The process that does it
+
+
+def _ask(method: str, params: Mapping[str, Any], *, log_name: str) -> Generator[Step, None, dict[str, Any]]:
+    """The answer to a request. Leaving early cancels it."""
+    latest = Progress(phase="starting", step=0, total=0)
+    while any(each.is_alive() for each in _ending):
+        yield Step(latest, idle=True)
+    _ending.clear()
+    process = _start(log_name)
+    try:
+        request = process.call(method, params)
+        while True:
+            for event in process.poll():
+                if isinstance(event, client.Progressed):
+                    latest = Progress.from_json(event.progress)
+                elif isinstance(event, client.Finished):
+                    return event.result
+                elif isinstance(event, client.Failed):
+                    raise SetupFailed(_in_words(event), event.kind)
+                else:
+                    raise SetupFailed(event.message, "died")
+            if process.greeting is not None:
+                runtime.check_version(process.greeting)
+            yield Step(latest, idle=True)
+    except GeneratorExit:
+        process.cancel(request)
+        raise
+    finally:
+        environment.changed()
+        _end(process)
+
+
+def _start(log_name: str) -> client.Worker:
+    python = _interpreter()
+    try:
+        return client.Worker.start(
+            python,
+            package_folder=runtime.package_folder(),
+            log_path=runtime.log_path(log_name),
+            module="backend.environment",
+        )
+    except OSError as error:
+        raise ReCamError(f"Blender's Python {python!r} cannot be started ({error}).") from error
+
+
+def _end(process: client.Worker) -> None:
+    """End it, which may take a moment, on a thread: what it was doing has children to end and files to clear away."""
+    thread = threading.Thread(target=process.close, args=(_CLOSE_SECONDS,), name="recam set-up end", daemon=True)
+    _ending.append(thread)
+    thread.start()
+
+
+def _interpreter() -> str:
+    """The Python that Blender itself runs on; never Blender's executable."""
+    for found in pythons.running("{}.{}".format(*sys.version_info[:2])):
+        if found.is_file():
+            return str(found)
+    raise ReCamError(
+        "The Python that Blender runs on was not found, so ReCam cannot set anything up from here. "
+        "Run `python -m backend setup` in a shell, then choose the Python it names with Use My Own Python."
+    )
+
+
+def _let_go() -> None:
+    """Nobody uses the environment that is about to change: not our own worker, and no take that is being made."""
+    if runtime.running is not None:
+        raise ReCamError("A take is being made: wait for it, or cancel it.")
+    runtime.stop_worker()
+
+
+def _wish(engine: str, torch: str, wheels: str) -> Wish:
+    place = os.path.abspath(wheels) if wheels else preferences.path("wheels")
+    if place and not Path(place).is_dir():
+        raise ReCamError(f"There is no folder at {place!r}, where wheels to install from should be.")
+    try:
+        return Wish(folder=str(folder()), engine=engine, torch=torch, wheels=place)
+    except ContractError as error:
+        raise ReCamError(f"ReCam cannot set that up. {error}.") from None
+
+
+def _understood(kind: Any, answer: dict[str, Any]) -> Any:
+    try:
+        return kind.from_json(answer)
+    except ContractError as error:
+        raise ReCamError(f"Set-up answered what this add-on does not understand ({error}): restart Blender.") from None
+
+
+def _in_words(event: client.Failed) -> str:
+    """The client speaks of its worker; here that is set-up."""
+    if event.kind in ("died", "hung"):
+        return event.message.replace("The worker", "Set-up", 1)
+    return event.message
