@@ -16,6 +16,7 @@ from typing import Any
 
 from . import packages, rpc
 from .contract import Job, Progress
+from .environment import SetupError, hold
 from .rpc import CANCELLED, FAILED, Method, RpcError
 
 
@@ -25,6 +26,10 @@ def serve(log: str | None = None) -> None:
     Args:
         log: a file that takes over stderr. It is begun anew; what it held goes to ``<log>.1``.
     """
+    try:
+        hold(sys.prefix)
+    except SetupError as error:
+        sys.exit(f"recam: {error}")
     rpc.serve(TASKS, QUERIES, _about, log=log)
 
 

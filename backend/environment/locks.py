@@ -64,8 +64,8 @@ def hold(folder: str | Path) -> None:
     if marker.read(folder) is None:
         return
     try:
-        opened = os.open(path_of(folder), os.O_RDONLY if os.name == "posix" else os.O_RDWR)
-    except OSError:  # none was ever made, or it is another user's on Windows: nothing to hold
+        opened = os.open(path_of(folder), os.O_RDONLY)
+    except OSError:  # none was ever made: nothing to hold
         return
     if not _lock_together(opened):
         os.close(opened)

@@ -229,7 +229,7 @@ def _can_be_taken_over(recipe: Recipe) -> bool:
 def _make(recipe: Recipe, making: Making) -> None:
     folder = recipe.folder
     if os.path.lexists(folder) and not _is_empty(folder):
-        removal.check(folder)
+        removal.check(folder)  # before anything is begun
     making.phase("Looking for a Python")
     base = find_python(recipe.pythons, recipe.base)
     _check_room(recipe)
@@ -250,11 +250,12 @@ def _make(recipe: Recipe, making: Making) -> None:
 
 
 def _is_empty(folder: Path) -> bool:
-    return folder.is_dir() and not folder.is_symlink() and not os.listdir(folder)
+    return folder.is_dir() and not folder.is_symlink() and not set(os.listdir(folder)) - {marker.BEGUN}
 
 
 def _make_room(folder: Path) -> None:
     if _is_empty(folder):
+        (folder / marker.BEGUN).unlink(missing_ok=True)
         folder.rmdir()
     else:
         removal.take_away(folder)

@@ -21,6 +21,8 @@ from .messages import State
 
 REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements"
 MARKER = "recam-environment.json"
+BEGUN = f"{MARKER}.new"
+"""A marker that is being written. Alone in a folder it is what is left of a set-up that was killed at once."""
 _VERSION = 1
 _LONGEST = 4 * 2**20  # bytes of a marker: a real one has some ten kB
 _PIN = re.compile(r"[a-z0-9-]+==[^\s-]\S*")
@@ -92,7 +94,7 @@ def read(folder: Path) -> Marker | None:
     try:
         with open(folder / MARKER, "rb") as opened:
             data = json.loads(opened.read(_LONGEST))
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError, RecursionError):  # ValueError: no JSON, no UTF-8, no path
         return None
     if not isinstance(data, dict) or data.get("recam_environment") != _VERSION:
         return None
@@ -119,7 +121,7 @@ def write(folder: Path, marker: Marker) -> None:
         "build": marker.build,
         "state": dict(marker.told),
     }
-    begun = folder / f"{MARKER}.new"
+    begun = folder / BEGUN
     with open(begun, "w", encoding="utf-8") as opened:
         opened.write(json.dumps(data, indent=1) + "\n")
         opened.flush()
@@ -131,7 +133,7 @@ def state(folder: Path) -> State:
     """What is in a folder, by its marker and the pins of this ReCam. Never raises, whatever the marker says."""
     marker = read(folder)
     if marker is None:
-        return State(kind="foreign" if _holds_something(folder) else "missing", folder=_text(folder))
+        return State(kind=_without_marker(folder), folder=_text(folder))
     python = interpreter(folder)
     if not marker.whole or not os.path.exists(python):
         return State(kind="unfinished" if marker.ours else "foreign", folder=_text(folder))
@@ -143,13 +145,15 @@ def state(folder: Path) -> State:
         return State(kind="unfinished" if marker.ours else "foreign", folder=_text(folder))
 
 
-def _holds_something(folder: Path) -> bool:
+def _without_marker(folder: Path) -> str:
     try:
-        return next(iter(os.scandir(folder)), None) is not None
-    except FileNotFoundError:
-        return os.path.lexists(folder)
-    except OSError:
-        return True
+        with os.scandir(folder) as entries:
+            first, second = next(entries, None), next(entries, None)
+    except (OSError, ValueError):
+        return "foreign" if os.path.lexists(folder) else "missing"
+    if first is None:
+        return "missing"
+    return "unfinished" if second is None and first.name == BEGUN else "foreign"
 
 
 def _text(path: Path) -> str:

@@ -159,7 +159,8 @@ def diagnosis(lines: Sequence[str], folder: Path, python: str = "") -> tuple[str
 _KNOWN = (
     (
         "disk",
-        r"No space left on device|\[Errno 28\]|WinError 112|not enough space on the disk|Disk quota exceeded|File too large",
+        r"No space left on device|\[Errno 28\]|WinError 112|not enough space on the disk|Disk quota exceeded|"
+        r"File too large",
         "The disk is full: make room where {folder} lies (and where pip keeps its cache), and try again.",
     ),
     (

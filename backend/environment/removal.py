@@ -16,10 +16,11 @@ from .errors import SetupError
 _OWN = frozenset(
     (
         *("bin", "include", "lib", "lib64", "share", "etc", "man", "scripts"),
-        *("pyvenv.cfg", ".gitignore", "tmp", marker.MARKER, f"{marker.MARKER}.new"),
+        *("pyvenv.cfg", ".gitignore", "tmp", marker.MARKER, marker.BEGUN),
+        *(".ds_store", "desktop.ini", "thumbs.db"),
     )
 )
-"""What venv, pip and ReCam put at the top of an environment, in small letters."""
+"""What venv, pip, ReCam and file managers put at the top of an environment, in small letters."""
 
 
 def remove(folder: Path) -> None:
@@ -64,7 +65,7 @@ def check(folder: Path) -> marker.Marker:
 
 
 def take_away(folder: Path) -> None:
-    """Have the folder gone, while its lock is held. It goes as a whole or not at all, and is deleted under another name.
+    """Have the folder gone, while its lock is held: renamed as a whole, and deleted under another name.
 
     Raises SetupError as :func:`check` does, or where files in it are in use on Windows.
     """
@@ -76,7 +77,8 @@ def take_away(folder: Path) -> None:
         if sys.platform != "win32":
             raise
         raise SetupError(
-            f"A program still uses files in {folder}: close other Blenders and what has the folder open, and try again.",
+            f"A program still uses files in {folder}: close other Blenders and what has the folder open, and try "
+            "again.",
             "busy",
         ) from error
     _delete(away)
