@@ -126,9 +126,9 @@ def log_path(name: str = "worker") -> str:
     """Where a process of this Blender writes what it has to say: the worker, or another by its name."""
     folder = os.path.join(user_folder(), "logs")
     os.makedirs(folder, exist_ok=True)
-    for name in os.listdir(folder):
-        path = os.path.join(folder, name)
-        if _LOG.fullmatch(name) and time.time() - os.path.getmtime(path) > _KEPT_SECONDS:
+    for each in os.listdir(folder):
+        path = os.path.join(folder, each)
+        if _LOG.fullmatch(each) and time.time() - os.path.getmtime(path) > _KEPT_SECONDS:
             with contextlib.suppress(OSError):  # another Blender has it open, or was quicker
                 os.remove(path)
     return os.path.join(folder, f"{name}-{os.getpid()}.log")

@@ -1,0 +1,186 @@
+"""The part of the preferences that shows the models. It draws what is there and decides nothing."""
+
+from __future__ import annotations
+
+import os
+
+import bpy
+
+from ..backend.progress import size as bytes_in_words
+from . import drawing, model_work, models, preferences, tasks
+from .model_operators import (
+    RECAM_OT_models_cancel,
+    RECAM_OT_models_forget,
+    RECAM_OT_models_get,
+    RECAM_OT_models_locate,
+    RECAM_OT_models_remove,
+    RECAM_OT_models_search,
+    RECAM_OT_models_take,
+    licence_in_words,
+    size_in_words,
+)
+
+_STATES = {
+    "missing": ("RADIOBUT_OFF", ""),
+    "partial": ("PAUSE", "begun"),
+    "ready": ("CHECKMARK", "here"),
+    "elsewhere": ("LINKED", "used where it lies"),
+    "named": ("LINKED", "named below"),
+    "waiting": ("SORTTIME", "waits"),
+    "getting": ("IMPORT", ""),
+}
+"""What a state looks like, and what is said of it."""
+
+
+def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """What ReCamMaster needs, all that can be got, what lies elsewhere, and where it goes."""
+    rows = models.rows()
+    layout.label(text="Models")
+    _draw_needed(layout)
+    for row in rows:
+        if row.entry.default:
+            _draw_row(layout, row)
+    _draw_ended(context, layout, model_work.GET)
+    body = _panel(layout, "recam_models_choices", "More to Choose From")
+    for row in rows if body else ():
+        if not row.entry.default:
+            _draw_row(body, row)
+    _draw_folder(layout)
+    _draw_elsewhere(context, layout)
+    _draw_named(layout)
+
+
+def _panel(layout: bpy.types.UILayout, name: str, title: str) -> bpy.types.UILayout | None:
+    """A part that is closed at first; None while it is."""
+    header, body = layout.panel(name, default_closed=True)
+    header.label(text=title)
+    return body
+
+
+# What can be got
+
+
+def _draw_needed(layout: bpy.types.UILayout) -> None:
+    asked = [models.row(each) for each in models.advised("recammaster")]
+    waiting = [each for each in asked if each.state in ("getting", "waiting")]
+    if waiting:
+        return
+    if not models.missing("recammaster"):
+        layout.label(text="All that ReCamMaster needs is here", icon="CHECKMARK")
+        return
+    total = sum(each.entry.size for each in asked)
+    row = layout.row()
+    row.scale_y = 1.3
+    text = f"Get What ReCamMaster Needs ({bytes_in_words(total)})"
+    row.operator(RECAM_OT_models_get.bl_idname, text=text, icon="IMPORT").ids = ""
+
+
+def _draw_row(layout: bpy.types.UILayout, row: models.Row) -> None:
+    """One model: its name, size and licence, how it stands, and what can be done; below, what it is for."""
+    icon, words = _STATES[row.state]
+    box = layout.box().column(align=True)
+    split = box.split(factor=0.62)
+    split.label(text=row.entry.title, icon="ERROR" if row.trouble else icon)
+    right = split.row(align=True)
+    right.alignment = "RIGHT"
+    right.label(text=words if row.state == "ready" or not words else f"{words},")
+    if row.state != "ready":
+        right.label(text=size_in_words(row.entry))
+    _draw_buttons(right, row)
+    if row.state == "getting":
+        _draw_progress(box)
+    about = box.column(align=True)
+    about.active = False
+    about.label(text=row.entry.purpose, icon="BLANK1")
+    licence = about.row()
+    licence.alert = row.entry.commercial is False
+    licence.label(text=licence_in_words(row.entry), icon="ERROR" if row.entry.commercial is False else "BLANK1")
+
+
+def _draw_buttons(layout: bpy.types.UILayout, row: models.Row) -> None:
+    id = row.entry.id  # noqa: A001 - the catalogue's name
+    if row.state in ("getting", "waiting"):
+        layout.operator(RECAM_OT_models_cancel.bl_idname, text="Cancel", icon="X").id = id
+        return
+    if row.state != "ready":
+        text = "Go On" if row.state == "partial" else "Get"
+        layout.operator(RECAM_OT_models_get.bl_idname, text=text, icon="IMPORT").ids = id
+        if row.entry.what in preferences.MODEL_FILES.values():
+            layout.operator(RECAM_OT_models_locate.bl_idname, text="", icon="FILE_FOLDER").id = id
+    if row.files:
+        layout.operator(RECAM_OT_models_remove.bl_idname, text="", icon="TRASH").id = id
+
+
+def _draw_progress(layout: bpy.types.UILayout) -> None:
+    """The bar, with how much has come, how fast, and how long it takes yet."""
+    task = tasks.running(model_work.GET)
+    if task is not None:
+        layout.progress(factor=task.share, text=task.words)
+
+
+def _draw_ended(context: bpy.types.Context, layout: bpy.types.UILayout, key: str) -> None:
+    ended = tasks.ended(key)
+    if ended is not None:
+        drawing.paragraph(context, layout, ended.text, drawing.ICONS[ended.kind])
+
+
+# Where they lie
+
+
+def _draw_folder(layout: bpy.types.UILayout) -> None:
+    column = layout.column(align=True)
+    own = preferences.own()
+    overridden = os.environ.get(preferences.MODELS_VARIABLE)
+    if own is not None:
+        row = column.row()
+        row.active = not overridden
+        row.use_property_split = True
+        row.prop(own, "models", text="Folder")
+    free = models.free()
+    room = "" if free is None else f", {bytes_in_words(free)} free"
+    why = f" ({preferences.MODELS_VARIABLE})" if overridden else ""
+    column.label(text=f"{models.folder()}{why}{room}", icon="FILE_FOLDER")
+
+
+def _draw_elsewhere(context: bpy.types.Context, layout: bpy.types.UILayout) -> None:
+    """What the search found, and what is used where it lies."""
+    row = layout.row(align=True)
+    task = tasks.running(model_work.SEARCH) or tasks.running(model_work.LOCATE)
+    if task is not None:
+        row.progress(factor=task.share, text=task.words)
+    else:
+        row.operator(RECAM_OT_models_search.bl_idname, icon="VIEWZOOM")
+        row.operator(RECAM_OT_models_locate.bl_idname, text="Locate…", icon="FILE_FOLDER").id = ""
+    if models.found:
+        _draw_found(layout)
+    for key in (model_work.SEARCH, model_work.LOCATE):
+        _draw_ended(context, layout, key)
+    for path in models.places():
+        row = layout.row(align=True)
+        row.label(text=path, icon="LINKED")
+        row.operator(RECAM_OT_models_forget.bl_idname, text="", icon="X").path = path
+
+
+def _draw_found(layout: bpy.types.UILayout) -> None:
+    box = layout.box().column(align=True)
+    for each in models.found:
+        row = box.row(align=True)
+        row.label(text=f"{each.where}: {each.words}, {bytes_in_words(each.size)}", icon="FILE")
+        row.operator(RECAM_OT_models_take.bl_idname).path = each.path
+        place = box.row()
+        place.active = False
+        place.label(text=each.path, icon="BLANK1")
+    row = box.row(align=True)
+    row.operator(RECAM_OT_models_take.bl_idname, text="Use All").path = ""
+    row.operator(RECAM_OT_models_forget.bl_idname, text="Use None").path = ""
+
+
+def _draw_named(layout: bpy.types.UILayout) -> None:
+    own = preferences.own()
+    body = _panel(layout, "recam_models", "Model Files One by One")
+    if body is None or own is None:
+        return
+    body.active = not os.environ.get(preferences.MODELS_VARIABLE)
+    body.use_property_split = True
+    for name in preferences.MODEL_FILES:
+        body.prop(own, name)
