@@ -22,7 +22,7 @@ GET, SEARCH, LOCATE = "models get", "models search", "models locate"
 """What the three tasks are called, see tasks.py."""
 
 # Of errors, those that the next model would meet too.
-_SHARED_TROUBLE = ("network", "offline", "disk", "environment", "died", "hung", "params", "internal")
+_SHARED_TROUBLE = ("network", "offline", "server", "limit", "disk", "environment", "died", "hung", "params", "internal")
 
 _ending: list[threading.Thread] = []
 
@@ -87,7 +87,12 @@ def identify(path: str) -> Generator[Step, None, Search]:
     Raises:
         ReCamError: with the reason.
     """
-    return _outcome((yield from _answer("identify", "models.identify", {"path": os.path.abspath(path)})))
+    path = os.path.abspath(path)
+    answer = (yield from _answer("identify", "models.identify", {"path": path})) or {}
+    look = _outcome(answer)
+    if look.found or not answer.get("words"):
+        return look
+    return Search((), tuple(dict.fromkeys((f"{path!r} is {answer['words']}.", *look.notes))))
 
 
 def _outcome(answer: Mapping[str, Any] | None) -> Search:

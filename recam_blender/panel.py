@@ -136,11 +136,12 @@ def _need(context: bpy.types.Context, layout: bpy.types.UILayout, need: needs.Ne
         properties = row.operator(need.button.operator, text=need.button.label, icon=need.button.icon)
         for name, value in need.button.options.items():
             setattr(properties, name, value)
-    ended = tasks.ended(setup.KEY)
+    ended = tasks.ended(setup.KEY if need.of_backend else model_work.GET)
     if ended is not None and ended.kind == "failed":
         # The log's last lines are in the preferences, which have the room.
         drawing.paragraph(context, box, ended.text.partition("\n")[0], "ERROR")
-        box.row().operator("recam.open_log", icon="TEXT")
+        if need.of_backend:
+            box.row().operator("recam.open_log", icon="TEXT")
 
 
 def _progress(layout: bpy.types.UILayout, running: runtime.Running) -> None:

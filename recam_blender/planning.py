@@ -75,8 +75,8 @@ def check_models(request: Request) -> None:
     """Raise ReCamError where an engine needs models and nobody says where they lie on this machine."""
     if request.engine in GENERATES and not any(True for _ in _generation(request).models.paths()):
         raise ReCamError(
-            f"The engine {request.engine} needs its models: choose their folder in Preferences > Add-ons > ReCam, "
-            f"or set {preferences.MODELS_VARIABLE}."
+            f"The engine {request.engine} needs its models: get them, or choose their folder, in "
+            f"Preferences > Add-ons > ReCam, or set {preferences.MODELS_VARIABLE}."
         )
 
 

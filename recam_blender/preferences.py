@@ -13,6 +13,7 @@ from typing import Any
 import bpy
 
 from ..backend import contract
+from ..backend.models import library
 from .errors import ReCamError
 
 # The package of the extension itself (bl_ext.<repository>.<id>): what Blender files preferences and folders under.
@@ -97,6 +98,8 @@ def own() -> Any:
 def models(*, folder: str = "", files: Mapping[str, str] | None = None) -> contract.Models:
     """Where the models lie: the folder given, else RECAM_MODELS, else the preferences' folder and files.
 
+    Where none of those is, it is ReCam's own folder, if there is one.
+
     Args:
         folder: overrides what RECAM_MODELS and the preferences say.
         files: by the names of contract.Models, what goes before all that.
@@ -109,7 +112,7 @@ def models(*, folder: str = "", files: Mapping[str, str] | None = None) -> contr
     if not elsewhere:
         found = {field: given for name, field in MODEL_FILES.items() if (given := path(name))}
     found |= files or {}
-    place = elsewhere or path("models")
+    place = elsewhere or path("models") or _own_library()
     if place and not os.path.isdir(place):
         raise ReCamError(f"There is no folder at {place!r}, where ReCam's models should be.")
     for name, given in found.items():
@@ -132,6 +135,12 @@ def user_folder(*, create: bool = False) -> str:
     """The folder that Blender gives this extension for its own files; it outlives upgrades."""
     folder: str = bpy.utils.extension_path_user(ADDON, path="", create=create)
     return folder
+
+
+def _own_library() -> str:
+    """The folder that models are downloaded to where no other is chosen; nothing until there is one."""
+    folder = str(library.default_folder())
+    return folder if os.path.isdir(folder) else ""
 
 
 def _absolute(given: str) -> str:
