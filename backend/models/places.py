@@ -12,6 +12,7 @@ from typing import Any
 from ..contract import Progress
 from ..recammaster import identify
 from ..recammaster.models import Search, Seen, is_meant, is_usable, look
+from .library import Library
 from .programs import Place, Surroundings, places
 
 SECONDS = 120.0
@@ -106,6 +107,12 @@ def identified(path: Path, cancelled: Callable[[], bool] = lambda: False) -> Out
     return work.outcome([place])
 
 
+def unused(outcome: Outcome, library: Library) -> list[Found]:
+    """Of what was found, that which a library does not use already: in its folder, or by a place of its own."""
+    own = [_real(each) for each in (library.folder, *library.places)]
+    return [each for each in outcome.found if not any(_is_within(_real(each.path), place) for place in own)]
+
+
 class _Work:
     """One search: what it has seen, and why it left things out."""
 
@@ -176,6 +183,10 @@ class _Work:
         if self._left_out:
             first = str(self._left_out[0].folder)
             yield f"Time was over in {first!r}: name the folder that the models lie in, to look into that alone."
+
+
+def _is_within(path: Path, place: Path) -> bool:
+    return path == place or place in path.parents
 
 
 def _size(path: Path) -> int:
