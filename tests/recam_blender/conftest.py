@@ -20,6 +20,8 @@ atexit.register(shutil.rmtree, _resources, ignore_errors=True)
 os.environ["BLENDER_USER_RESOURCES"] = _resources
 # Nor does the worker write to a user's folders: not what it keeps of prompts.
 os.environ["RECAM_CACHE"] = os.path.join(_resources, "cache")
+# Nor are there models that a user has downloaded.
+os.environ["RECAM_DATA"] = os.path.join(_resources, "data")
 os.environ["RECAM_DATA"] = os.path.join(_resources, "data")
 os.environ.pop("RECAM_MODELS", None)
 # Networks as small as those of the tests are slower on several threads, which wait for one another.

@@ -1,11 +1,15 @@
-"""Fake workers for the models' tests: programs that speak the worker's protocol and do as a test says."""
+"""What the tests of models share: a machine without any, and fake workers that do as a test says."""
 
+import contextlib
 import json
 import os
 import shlex
 import sys
 import textwrap
+import time
 from pathlib import Path
+
+import bpy
 
 # What a fake worker begins with. It notes what it was asked, and what it was started with.
 _FAKE = """
@@ -40,6 +44,48 @@ for line in sys.stdin:
     if method == "shutdown":
         break
 """
+
+
+@contextlib.contextmanager
+def bare_machine(recam, addon, folder, monkeypatch):
+    """A machine without models, where nothing says that there are any and Blender may not go online."""
+    monkeypatch.setenv("RECAM_DATA", str(folder / "data"))
+    monkeypatch.delenv("RECAM_MODELS", raising=False)
+    models, tasks = recam("models"), recam("tasks")
+    own = bpy.context.preferences.addons[addon.__name__].preferences
+    names = ("models", *recam("preferences").MODEL_FILES)
+
+    def clear():
+        models.changed()
+        models.waiting.clear()
+        models.trouble.clear()
+        models.pass_over()
+        tasks.stop_all()
+        for name in names:
+            own.property_unset(name)
+
+    clear()
+    try:
+        yield models
+    finally:
+        clear()
+
+
+@contextlib.contextmanager
+def allowed_online():
+    system = bpy.context.preferences.system
+    system.use_online_access = True
+    try:
+        yield
+    finally:
+        system.use_online_access = False
+
+
+def wait_until(true, seconds=10.0):
+    until = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 class Fake:

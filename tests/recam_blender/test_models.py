@@ -5,37 +5,23 @@ import subprocess
 import time
 
 import bpy
+import model_workers
 import pytest
-from model_workers import Fake
 
 NEEDED = ("recammaster", "vae", "umt5")
 
 
 @pytest.fixture
-def data(folder, monkeypatch):
-    """ReCam's data folder, empty; nothing else says where models are."""
-    monkeypatch.setenv("RECAM_DATA", str(folder / "data"))
-    monkeypatch.delenv("RECAM_MODELS", raising=False)
-    return folder / "data"
+def models(recam, addon, folder, monkeypatch):
+    """The module, on a machine without models."""
+    with model_workers.bare_machine(recam, addon, folder, monkeypatch) as module:
+        yield module
 
 
 @pytest.fixture
-def models(recam, data, addon):
-    """The module, which knows nothing of other tests."""
-    module, own = recam("models"), bpy.context.preferences.addons[addon.__name__].preferences
-    names = ("models", *recam("preferences").MODEL_FILES)
-
-    def clear():
-        module.changed()
-        module.waiting.clear()
-        module.trouble.clear()
-        module.pass_over()
-        for name in names:
-            own.property_unset(name)
-
-    clear()
-    yield module
-    clear()
+def data(models, folder):
+    """ReCam's data folder, which is not there yet."""
+    return folder / "data"
 
 
 @pytest.fixture
@@ -71,10 +57,8 @@ def download(library, recam):
 
 @pytest.fixture
 def online():
-    system = bpy.context.preferences.system
-    system.use_online_access = True
-    yield
-    system.use_online_access = False
+    with model_workers.allowed_online():
+        yield
 
 
 @pytest.fixture
@@ -82,7 +66,7 @@ def fake(folder, monkeypatch, recam):
     """Puts a worker in the backend's place which runs these lines for each request."""
 
     def begin(answers):
-        made = Fake(folder, recam.backend("__init__").__version__, answers)
+        made = model_workers.Fake(folder, recam.backend("__init__").__version__, answers)
         monkeypatch.setenv("RECAM_PYTHON", str(made.python))
         return made
 
@@ -92,13 +76,6 @@ def fake(folder, monkeypatch, recam):
 @pytest.fixture
 def run(recam):
     return recam("tasks").drain
-
-
-def wait_until(true, seconds=10.0):
-    until = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < until
-        time.sleep(0.01)
 
 
 def advance(work, until, seconds=10.0):
@@ -285,7 +262,7 @@ def test_downloads_go_one_after_another_each_in_a_process_of_its_own(models, wor
     assert worker.asked("models.get") == [{"ids": [each], "folder": folder} for each in ("vae", "umt5")]
     assert len(worker.started) == 2
     assert "Downloading 50 bytes of 100 bytes at 10 bytes/s" in map(telling(work), told)
-    wait_until(lambda: not worker.is_running())
+    model_workers.wait_until(lambda: not worker.is_running())
     assert models.waiting == []
 
 
@@ -337,7 +314,7 @@ def test_giving_up_one_ends_its_process_and_the_next_begins_when_that_is_gone(wo
     assert [each["ids"] for each in worker.asked("models.get")] == [["vae"], ["umt5"]]
     assert states(models)["vae"] == "missing"
     getting.close()
-    wait_until(lambda: not worker.is_running())
+    model_workers.wait_until(lambda: not worker.is_running())
     assert models.waiting == []
     assert worker.asked("shutdown"), "it was killed and could not clear away"
 
@@ -349,7 +326,7 @@ def test_closing_does_not_hold_blender_up(work, fake, online):
     started = time.monotonic()
     getting.close()
     assert time.monotonic() - started < 0.2
-    wait_until(lambda: not worker.is_running())
+    model_workers.wait_until(lambda: not worker.is_running())
 
 
 REFUSES = """
