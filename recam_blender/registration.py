@@ -21,6 +21,7 @@ from . import (
     tasks,
     temporary,
 )
+from .errors import ReCamError
 
 _CLASSES = (
     *properties.CLASSES,
@@ -49,7 +50,17 @@ _HANDLERS = (("undo_post", _after_undo), ("redo_post", _after_undo), ("load_post
 
 
 def register() -> None:
-    """Make ReCam's operators, panels, properties and commands known to Blender."""
+    """Make ReCam's operators, panels, properties and commands known to Blender.
+
+    Raises:
+        ReCamError: another copy is switched on. Blender would let each take the other's classes away.
+    """
+    other = getattr(getattr(bpy.types, "RECAM_PT_main", None), "__module__", panel.__name__)
+    if other != panel.__name__:
+        raise ReCamError(
+            f"ReCam is installed twice, and its other copy is switched on ({'.'.join(other.split('.')[:3])}). "
+            "Uninstall that one in Preferences > Get Extensions, or switch it off, then switch this one on."
+        )
     for each in _CLASSES:
         bpy.utils.register_class(each)
     bpy.types.Scene.recam = bpy.props.PointerProperty(type=properties.RECAM_PG_settings)

@@ -325,3 +325,16 @@ def test_old_blender_keeps_the_last_that_it_runs(checkout: Path, published: Path
     fits = "1.3.0" if bpy.app.version < (5, 0, 0) else "2.0.0"
     seen = blender()("install")
     assert (seen["offered"], seen["version"], seen["outdated"]) == (fits, fits, 0)
+
+
+@pytest.mark.parametrize("url", ["file"], indirect=True)
+def test_second_copy_says_that_there_is_a_first(checkout: Path, published: Path, blender: Callable[[], User]) -> None:
+    """Whoever installed the zip first, and the repository's later, is not left with halves of both."""
+    made = release.make(checkout, published)
+    user = blender()
+    user("install")
+    seen = user(f"twice {made.zip}")
+    assert "installed twice" in seen["said"]
+    assert "bl_ext.recam_test.recam_blender" in seen["said"]
+    first, second = "bl_ext.recam_test.recam_blender", "bl_ext.user_default.recam_blender"
+    assert seen["switched_on"] == [f"{each} acts: {each}" for each in (first, second, first)]

@@ -5,6 +5,7 @@ python updates.py URL    takes steps from stdin, a line each, and prints a line 
     start      reads the preferences that an earlier Blender saved
     install    adds the repository, installs, sets preferences, makes a file in the user's folder
     look       looks for updates and takes none
+    twice ZIP  installs a file beside what came from the repository, and switches from one to the other and back
     update     looks for updates, takes them while a worker runs, and starts a worker again
 
 BLENDER_USER_RESOURCES says where that user's files lie, RECAM_PYTHON which Python runs the worker.
@@ -24,9 +25,12 @@ import bpy
 import bl_pkg  # Blender's own, known once bpy is
 
 ADDON = "bl_ext.recam_test.recam_blender"
+FROM_FILE = "bl_ext.user_default.recam_blender"
 
 
 def take(step: str, url: str) -> dict[str, Any]:
+    if step.startswith("twice "):
+        return twice(step.removeprefix("twice "))
     if step == "start":
         bpy.ops.wm.read_userpref()
     repos = bpy.context.preferences.extensions.repos
@@ -63,6 +67,27 @@ def update() -> dict[str, Any]:
     new = after.hello()["version"]
     runtime().stop_worker()
     return {"old_worker": old, "old_worker_alive": before.alive, "new_worker": new}
+
+
+def twice(path: str) -> dict[str, Any]:
+    said = ""
+    try:
+        bpy.ops.extensions.package_install_files(filepath=path, repo="user_default", enable_on_install=True)
+    except RuntimeError as error:
+        said = str(error)
+    states = [switched_on()]
+    for off, on in ((ADDON, FROM_FILE), (FROM_FILE, ADDON)):
+        bpy.ops.preferences.addon_disable(module=off)
+        bpy.ops.preferences.addon_enable(module=on)
+        states.append(switched_on())
+    return {"said": said, "switched_on": states}
+
+
+def switched_on() -> str:
+    """The copies that Blender has switched on, and the one whose operator a button would start."""
+    copies = [name for name in (ADDON, FROM_FILE) if name in bpy.context.preferences.addons]
+    acts = bpy.types.RECAM_OT_render.__module__.split(".recam_blender.")[0] + ".recam_blender"
+    return " ".join([*copies, "acts:", acts])
 
 
 def offered(directory: str) -> str:
