@@ -19,6 +19,10 @@ from pathlib import Path
 from .asking import ask
 from .errors import SetupError
 
+VERSIONS = ("3.11", "3.12", "3.13", "3.14")
+"""Of Python, that all wheels of what is pinned exist for on Linux (x86-64, ARM), Windows and macOS; the most used
+first, and the one that nobody has run yet last."""
+
 _NAME = re.compile(r"python(\d+(\.\d+)?)?(\.exe)?", re.IGNORECASE)
 _TIMEOUT = 30.0
 """Seconds for an interpreter to start: a cold disk with a virus scanner takes its time."""
@@ -29,6 +33,7 @@ answer = {
     "version": "%d.%d.%d" % sys.version_info[:3],
     "implementation": sys.implementation.name,
     "bits": struct.calcsize("P") * 8,
+    "macos": platform.mac_ver()[0],
     "free_threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
     "machine": platform.machine(),
     "platform": sysconfig.get_platform(),
@@ -62,6 +67,8 @@ class Answer:
     """As sysconfig.get_platform() has it: linux-x86_64, win-amd64, macosx-11.0-arm64."""
     libc: str
     """Like ``glibc 2.36``; nothing where the system's is another, as on Alpine, or it is no Linux."""
+    macos: str
+    """Its version, like 14.5; nothing on other systems."""
     base: str
     """The interpreter itself; another one where an environment's was asked."""
     lacks: tuple[str, ...]
@@ -107,7 +114,7 @@ def question(python: Path) -> Answer:
     Raises:
         SetupError: it does not run, does not answer in time, or is none.
     """
-    if not _is_called_python(python):
+    if not is_called_python(python):
         raise SetupError("it is not called like a Python, and was not started", "python")
     if any(part.lower() == "windowsapps" for part in python.parts):
         reason = "it is the Microsoft Store's, which writes its files elsewhere than it says; take python.org's"
@@ -134,8 +141,8 @@ def unfit(answer: Answer, versions: Sequence[str]) -> str:
         return f"it is a {answer.bits}-bit Python, and the packages are for 64 bits"
     if answer.free_threaded:
         return "it is a free-threaded Python, and the packages are built for the usual one"
-    if answer.platform.startswith("linux") and not answer.libc:
-        return "its C library is not glibc (as on Alpine Linux), and the packages are built for glibc"
+    if reason := _unfit_system(answer):
+        return reason
     if answer.lacks:
         advice = ""
         if sys.platform.startswith("linux") and answer.base.startswith("/usr/bin/"):
@@ -143,6 +150,33 @@ def unfit(answer: Answer, versions: Sequence[str]) -> str:
             advice = f"; on Debian and Ubuntu `sudo apt-get install python{name}-venv` adds it"
         return f"it lacks {' and '.join(answer.lacks)}, which makes environments{advice}"
     return ""
+
+
+_GLIBC = (2, 28)
+_MACOS = (14, 0)
+"""The oldest that all wheels of what is pinned are for: Debian 10, RHEL 8 and Ubuntu 20.04 have that glibc or later."""
+
+
+def _unfit_system(answer: Answer) -> str:
+    """Why no packages are made for it, in a few words."""
+    arm = answer.machine.lower() in ("arm64", "aarch64")
+    if answer.platform.startswith("linux"):
+        if not answer.libc.startswith("glibc"):
+            return "its C library is not glibc (as on Alpine Linux), and the packages are built for glibc"
+        if _numbers(answer.libc) < _GLIBC:
+            return f"its C library is {answer.libc}, and the packages need glibc {_GLIBC[0]}.{_GLIBC[1]} or later"
+    if answer.platform.startswith("macosx"):
+        if not arm:
+            return "it is built for Intel's processors, for which the packages are no longer made on macOS"
+        if answer.macos and _numbers(answer.macos) < _MACOS:
+            return f"this is macOS {answer.macos}, and the packages need macOS {_MACOS[0]} or later"
+    if answer.platform.startswith("win-arm"):
+        return "it is built for Windows on ARM, and the packages are for x86-64: install Python for that"
+    return ""
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(each) for each in re.findall(r"\d+", text))
 
 
 def _tried(candidate: Path, versions: Sequence[str]) -> tuple[str, Path | None]:
@@ -155,7 +189,7 @@ def _tried(candidate: Path, versions: Sequence[str]) -> tuple[str, Path | None]:
     if reason:
         return reason, None
     base = Path(answer.base)
-    return "", base if _is_called_python(base) and base.is_file() else candidate
+    return "", base if is_called_python(base) and base.is_file() else candidate
 
 
 def _answer(text: str) -> Answer:
@@ -169,6 +203,7 @@ def _answer(text: str) -> Answer:
             machine=str(data["machine"]),
             platform=str(data["platform"]),
             libc=str(data["libc"]),
+            macos=str(data["macos"]),
             base=str(data["base"]),
             lacks=tuple(str(each) for each in data["lacks"]),
         )
@@ -176,7 +211,8 @@ def _answer(text: str) -> Answer:
         raise SetupError("it does not answer as a Python does", "python") from None
 
 
-def _is_called_python(path: Path) -> bool:
+def is_called_python(path: Path) -> bool:
+    """Whether it may be started to be asked: Blender itself would open a window."""
     return _NAME.fullmatch(path.name) is not None
 
 
@@ -201,7 +237,7 @@ def _candidates(version: str) -> Iterator[Path]:
 def running(version: str) -> Iterator[Path]:
     """The Python that this one is: Blender's own, where this runs in Blender."""
     for each in (getattr(sys, "_base_executable", None), sys.executable):
-        if each and _is_called_python(Path(each)):
+        if each and is_called_python(Path(each)):
             yield Path(each)
         elif each and Path(each).name.lower() == "pythonw.exe":  # the same without a console, and so without answers
             yield Path(each).with_name("python.exe")
