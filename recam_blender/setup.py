@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import sysconfig
 import threading
 from collections.abc import Generator, Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import bpy
 
 from ..backend.contract import ENGINES, ContractError, Progress
+from ..backend.environment import builds as torch_builds
 from ..backend.environment import marker, pythons
 from ..backend.environment.messages import Plan, Probe, State, Wish
 from ..backend.progress import size
@@ -99,6 +101,17 @@ def probe(python: str, engine: str) -> Generator[Step, None, Probe]:
     """What a Python of the user's own has, and what it lacks for an engine."""
     answer = yield from _ask("probe", {"python": os.path.abspath(python), "engine": engine}, log_name="plan")
     return _understood(Probe, answer)
+
+
+def builds() -> tuple[str, ...]:
+    """The builds of torch that there are for this system; which of them fits its GPU, set-up finds out."""
+    if sys.platform == "darwin":
+        return torch_builds.NAMES["macosx-arm64"]
+    system = "Windows" if sys.platform == "win32" else "Linux"
+    # Not platform.machine(), which on Windows asks a service that may take seconds.
+    machine = sysconfig.get_platform().rpartition("-")[2]
+    names: tuple[str, ...] = torch_builds.NAMES.get(torch_builds.platform_of(system, machine), ())
+    return names
 
 
 def wanted() -> tuple[str, str]:

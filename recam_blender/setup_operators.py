@@ -17,56 +17,34 @@ from .planning import Step
 
 _DIALOG_WIDTH = 460
 
-_BUILDS = (
-    ("auto", "Automatic", "What fits this machine's graphics card and driver"),
-    ("cpu", "CPU", "The processor: the smallest download, very slow"),
-    ("cu126", "CUDA 12.6", "NVIDIA, older cards and drivers"),
-    ("cu130", "CUDA 13.0", "NVIDIA, cards and drivers of the last years"),
-    ("cu132", "CUDA 13.2", "NVIDIA, the newest drivers"),
-    ("rocm7.2", "ROCm 7.2", "AMD, on Linux"),
-    ("mps", "Apple GPU", "Apple silicon"),
-)
+_ENGINES = [(each, setup.NAMES[each], "") for each in ENGINES]
+
+_BUILD_WORDS = {
+    "cpu": ("CPU", "The processor: the smallest download, and very slow"),
+    "cu126": ("CUDA 12.6", "NVIDIA's GPUs, older ones and older drivers too"),
+    "cu130": ("CUDA 13.0", "NVIDIA's GPUs and drivers of the last years"),
+    "cu132": ("CUDA 13.2", "NVIDIA's GPUs with the newest drivers; experimental"),
+    "rocm7.2": ("ROCm 7.2", "AMD's GPUs"),
+    "mps": ("Apple GPU", "Apple silicon"),
+}
+_BUILDS = [
+    ("auto", "Automatic", "What fits this machine's GPU and its driver"),
+    *((name, *_BUILD_WORDS.get(name, (name, ""))) for name in setup.builds()),
+]
 
 probed: Probe | None = None
 """What was found out about the Python that the user chose last."""
 
 
-class _SetupOperator(bpy.types.Operator):
-    bl_options = {"INTERNAL"}
-
-    @classmethod
-    def poll(cls, _context: bpy.types.Context) -> bool:
-        """Say why not, where the button is grey."""
-        if tasks.running(setup.KEY) is not None:
-            cls.poll_message_set("ReCam is being set up")
-            return False
-        if runtime.running is not None:
-            cls.poll_message_set("A take is being made")
-            return False
-        return True
-
-    def _start(
-        self, title: str, work: Callable[[], Generator[Step, None, Any]], finished: Callable[[Any], str]
-    ) -> set[str]:
-        try:
-            tasks.start(setup.KEY, title, work(), finished)
-        except ReCamError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        ended = tasks.ended(setup.KEY)
-        if ended is not None:
-            self.report({"INFO"}, ended.text)
-        return {"FINISHED"}
-
-
-class RECAM_OT_setup_install(_SetupOperator):
+class RECAM_OT_setup_install(bpy.types.Operator):
     """Set up what the engine needs, in an environment of its own; says first what it takes"""
 
     bl_idname = "recam.setup_install"
     bl_label = "Install"
+    bl_options = {"INTERNAL"}
 
     engine: bpy.props.EnumProperty(  # type: ignore[valid-type]
-        name="Engine", items=[(each, setup.NAMES[each], "") for each in ENGINES], options={"SKIP_SAVE"}
+        name="Engine", items=_ENGINES, options={"SKIP_SAVE"}
     )
     torch: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Build of torch",
@@ -82,6 +60,11 @@ class RECAM_OT_setup_install(_SetupOperator):
     )
     planned: bpy.props.BoolProperty(options={"SKIP_SAVE", "HIDDEN"})  # type: ignore[valid-type]
 
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        """Say why not, where the button is grey."""
+        return _free(cls)
+
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         """Find out what it takes, which is no work for a redraw; then ask."""
         if bpy.app.background:
@@ -96,8 +79,8 @@ class RECAM_OT_setup_install(_SetupOperator):
                 self, width=_DIALOG_WIDTH, title=title, confirm_text="Install"
             )
         asked, window = self._asked(), context.window
-        return self._start(
-            "Looking at this machine", lambda: setup.plan(*asked), lambda plan: _ask(asked, plan, window)
+        return _start(
+            self, "Looking at this machine", lambda: setup.plan(*asked), lambda plan: _ask(asked, plan, window)
         )
 
     def check(self, context: bpy.types.Context) -> bool:
@@ -129,7 +112,7 @@ class RECAM_OT_setup_install(_SetupOperator):
     def execute(self, _context: bpy.types.Context) -> set[str]:
         """Install. In background Blender it is done when this returns."""
         title = f"Setting up {setup.NAMES[self.engine]}"
-        return self._start(title, lambda: setup.install(*self._asked()), setup.ready_text)
+        return _start(self, title, lambda: setup.install(*self._asked()), setup.ready_text)
 
     def _asked(self) -> tuple[str, str, str]:
         return self.engine, self.torch, bpy.path.abspath(self.wheels)
@@ -155,11 +138,17 @@ def _ask(asked: tuple[str, str, str], plan: Plan, window: bpy.types.Window) -> s
     return ""
 
 
-class RECAM_OT_setup_repair(_SetupOperator):
+class RECAM_OT_setup_repair(bpy.types.Operator):
     """Make the environment whole and up to date, for what it was made for"""
 
     bl_idname = "recam.setup_repair"
     bl_label = "Repair"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        """Say why not, where the button is grey."""
+        return _free(cls)
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         """Ask first, as an installation does."""
@@ -174,14 +163,20 @@ class RECAM_OT_setup_repair(_SetupOperator):
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         """Repair. In background Blender it is done when this returns."""
-        return self._start("Repairing ReCam's backend", setup.repair, setup.ready_text)
+        return _start(self, "Repairing ReCam's backend", setup.repair, setup.ready_text)
 
 
-class RECAM_OT_setup_remove(_SetupOperator):
+class RECAM_OT_setup_remove(bpy.types.Operator):
     """Remove the environment that ReCam made; models and takes stay"""
 
     bl_idname = "recam.setup_remove"
     bl_label = "Remove"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        """Say why not, where the button is grey."""
+        return _free(cls)
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         """Ask first, with the whole path."""
@@ -199,22 +194,28 @@ class RECAM_OT_setup_remove(_SetupOperator):
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         """Remove. In background Blender it is done when this returns."""
-        return self._start("Removing ReCam's backend", setup.remove, lambda state: f"Removed {state.folder}")
+        return _start(self, "Removing ReCam's backend", setup.remove, lambda state: f"Removed {state.folder}")
 
 
-class RECAM_OT_setup_use_python(_SetupOperator):
+class RECAM_OT_setup_use_python(bpy.types.Operator):
     """Choose a Python of your own that has what the backend needs; ReCam asks it, and installs nothing"""
 
     bl_idname = "recam.setup_use_python"
     bl_label = "Use My Own Python"
+    bl_options = {"INTERNAL"}
 
     engine: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Engine",
         description="What it shall be able to run",
-        items=[(each, setup.NAMES[each], "") for each in ENGINES],
+        items=_ENGINES,
         options={"SKIP_SAVE"},
     )
     filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})  # type: ignore[valid-type]
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        """Say why not, where the button is grey."""
+        return _free(cls)
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         """Choose the file."""
@@ -228,7 +229,7 @@ class RECAM_OT_setup_use_python(_SetupOperator):
         if not os.path.isfile(path):
             self.report({"ERROR"}, f"There is no file at {path!r}: choose a Python interpreter.")
             return {"CANCELLED"}
-        return self._start("Looking at your Python", lambda: setup.probe(path, self.engine), _use)
+        return _start(self, "Looking at your Python", lambda: setup.probe(path, self.engine), _use)
 
 
 def _use(found: Probe) -> str:
@@ -237,6 +238,35 @@ def _use(found: Probe) -> str:
     if found.engines and preferences.own() is not None:
         preferences.own().python = found.python
     return " ".join(setup.probe_lines(found))
+
+
+def _free(operator: type[bpy.types.Operator]) -> bool:
+    """Whether nothing else is under way that set-up would get in the way of; else says what."""
+    reason = ""
+    if tasks.running(setup.KEY) is not None:
+        reason = "ReCam is being set up"
+    elif runtime.running is not None:
+        reason = "A take is being made"
+    if reason:
+        operator.poll_message_set(reason)
+    return not reason
+
+
+def _start(
+    operator: bpy.types.Operator,
+    title: str,
+    work: Callable[[], Generator[Step, None, Any]],
+    finished: Callable[[Any], str],
+) -> set[str]:
+    try:
+        tasks.start(setup.KEY, title, work(), finished)
+    except ReCamError as error:
+        operator.report({"ERROR"}, str(error))
+        return {"CANCELLED"}
+    ended = tasks.ended(setup.KEY)
+    if ended is not None:
+        operator.report({"INFO"}, ended.text)
+    return {"FINISHED"}
 
 
 class RECAM_OT_setup_own_environment(bpy.types.Operator):

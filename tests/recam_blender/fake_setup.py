@@ -1,7 +1,7 @@
 """A set-up process that sets nothing up: it speaks as backend/environment/serve.py does, and behaves as it is told.
 
-It stands in a package of its own, as ``python -m backend.environment serve``. What it was asked goes to asked.jsonl, its
-process id to pid; how to behave stands in behaviour. It needs no more than Python.
+It stands in a package of its own, as ``python -m backend.environment serve``. What it was asked goes to asked.jsonl,
+its process id to pid; how to behave stands in behaviour. It needs no more than Python.
 """
 
 import json

@@ -200,7 +200,7 @@ def test_background_blender_is_done_when_it_returns(tasks, step, recam):
         yield step()
         raise recam("errors").ReCamError("No.")
 
-    with pytest.raises(recam("errors").ReCamError, match="No."):
+    with pytest.raises(recam("errors").ReCamError, match=r"^No\.$"):
         tasks.start("a", "One", fails(), lambda _: None)
     assert (tasks.ended("a").kind, tasks.running("a")) == ("failed", None)
 
