@@ -132,14 +132,15 @@ class Library:
         """Where an entry's files are, or would be."""
         return self.folder / entry.id
 
-    def parts(self, entry: Entry) -> list[Path]:
-        """What is there of files whose download was broken off."""
+    def parts(self, entry: Entry, file: File | None = None) -> list[Path]:
+        """What is there of files, or of this one, whose download was broken off."""
+        files = entry.files if file is None else (file,)
         folder = self.folder_of(entry)
         try:
             names = sorted(os.listdir(folder))
         except OSError:
             return []
-        return [folder / name for name in names if any(_is_part(name, each) for each in entry.files)]
+        return [folder / name for name in names if any(_is_part(name, each) for each in files)]
 
     def files(self, id: str) -> list[Path]:  # noqa: A002 - the catalogue's name
         """What :meth:`remove` would delete: files and parts of files that ReCam downloaded, and nothing else."""
