@@ -3,6 +3,7 @@
     hello{}      -> also {"engines"}: those that can run here, as far as packages go
     check{job}   -> {"ok": true}
     render{job}  -> the Result, once it is done; on the way notifications progress{id, progress}
+    models...    -> see models/tasks.py
 
 Nothing heavy is imported before the first job.
 """
@@ -17,6 +18,7 @@ from typing import Any
 from . import packages, rpc
 from .contract import Job, Progress
 from .environment import SetupError, hold
+from .models import tasks as models
 from .rpc import CANCELLED, FAILED, Method, RpcError
 
 
@@ -65,5 +67,5 @@ def _job(job: object) -> Job:
     return Job.from_json(job)
 
 
-TASKS = {"render": Method(_JOB, _job, _render)}
-QUERIES = {"check": Method(_JOB, _job, _check)}
+TASKS = {"render": Method(_JOB, _job, _render), **models.TASKS}
+QUERIES = {"check": Method(_JOB, _job, _check), **models.QUERIES}

@@ -11,6 +11,8 @@ from typing import Any, NoReturn
 from . import __version__, contract, generation_options, packages
 from .console import BAD_INPUT, FAILED, INTERRUPTED, Interrupt, end, note
 from .contract import ContractError, Job
+from .environment.command import add_setup
+from .models.command import add_models
 from .recammaster.commands import add_convert
 from .recammaster.embedding_command import add_embed
 
@@ -104,6 +106,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_render(commands)
     add_embed(commands)
     add_convert(commands)
+    add_setup(commands)
+    add_models(commands)
     serve = commands.add_parser("serve", help="take jobs on stdin (JSON-RPC 2.0, one message a line)")
     serve.add_argument("--log", metavar="FILE", help="write stderr there")
     serve.set_defaults(run=_serve, debug=False)
