@@ -27,7 +27,7 @@ from huggingface_hub.utils import build_hf_headers, hf_raise_for_status, parse_r
 from .. import __version__
 from ..contract import Progress
 from . import trouble
-from .catalogue import Entry, File
+from .catalogue import HUB, Entry, File
 from .trouble import Cut, HubError
 
 T = TypeVar("T")
@@ -85,6 +85,9 @@ class Line:
         report: is told of waits.
         cancelled: is asked several times a second.
         patience: with it.
+
+    Raises:
+        HubError: where the mirror is no address.
     """
 
     def __init__(
@@ -94,7 +97,7 @@ class Line:
         cancelled: Callable[[], bool],
         patience: Patience,
     ) -> None:
-        self.endpoint = (mirror or constants.ENDPOINT).rstrip("/")
+        self.endpoint = _address(mirror or constants.ENDPOINT)
         self._token = None if self.endpoint == constants.ENDPOINT else False
         self._report, self._cancelled, self._patience = report, cancelled, patience
         self._answered = False
@@ -105,7 +108,7 @@ class Line:
     @property
     def host(self) -> str:
         """Whom people see that they wait for."""
-        return urlsplit(self.endpoint).netloc or self.endpoint
+        return urlsplit(self.endpoint).netloc
 
     def look(self, entry: Entry, file: File, revision: str) -> Remote:
         """What the hub knows of a file. Raises HubError."""
@@ -122,7 +125,7 @@ class Line:
                     "server",
                 )
             size = file.size if found.size is None else found.size
-            if size is None:
+            if size is None or size < 0:
                 raise HubError(f"{self.host} does not say how long {file.path} is.", "server")
             pinned = hf_hub_url(
                 entry.repository, file.path, repo_type=entry.kind, revision=found.commit_hash, endpoint=self.endpoint
@@ -257,6 +260,18 @@ class Line:
             raise HubError(
                 "The download was cancelled. What is there is kept, and the next one goes on from it.", "cancelled"
             )
+
+
+def _address(text: str) -> str:
+    """A hub's, as it is to be. Raises HubError."""
+    try:
+        parts = urlsplit(text)
+        known = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
+    except ValueError:
+        known = False
+    if not known:
+        raise HubError(f"{text!r} is no address of a hub: HF_ENDPOINT is to be like {HUB}.", "network")
+    return text.rstrip("/")
 
 
 def _begins_at(response: httpx2.Response, start: int) -> int:

@@ -130,7 +130,7 @@ def _answered(error: errors.HfHubHTTPError, entry: Entry, file: File, host: str,
         )
     if isinstance(error, errors.DisabledRepoError):
         return HubError(f"{entry.repository} was closed at {host}: {by_hand}.", "missing")
-    if code == 401 and "authorization" in error.request.headers:
+    if code == 401 and "authorization" in error.response.request.headers:
         return HubError(
             f"{host} does not accept the token that was sent: HF_TOKEN, or the one that `hf auth login` stored, is "
             f"wrong or has expired. Make a new one ({TOKENS}), or do without: {entry.title} needs none.",

@@ -79,7 +79,7 @@ def refused(hub, library, wanted=None, **keywords):
     assert not list(library.folder.glob("**/*.safetensors"))
     assert caught.value.kind in KINDS
     text = str(caught.value)
-    assert text.endswith(".")
+    assert text.endswith((".", "?"))
     assert "\n" not in text
     return caught.value.kind, text
 
@@ -339,6 +339,21 @@ def unused_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+@pytest.mark.parametrize("mirror", ["ftp://127.0.0.1", "nonsense", "http://[", "http://127.0.0.1:99999"])
+def test_no_address(hub, library, mirror):
+    kind, text = refused(hub, library, mirror=mirror)
+    assert kind == "network"
+    assert f"{mirror!r} is no address of a hub" in text
+
+
+@pytest.mark.parametrize("size", ["-5", "many", "1e9"])
+def test_a_size_that_is_none(hub, library, size):
+    hub.faults.append(Fault("HEAD", headers={"X-Linked-Size": size}))
+    kind, text = refused(hub, library)
+    assert kind == "server"
+    assert "how long" in text
 
 
 def test_offline_by_wish(hub, library, monkeypatch):
