@@ -151,8 +151,8 @@ def _get(options: argparse.Namespace) -> int:
         if code := _fetch(entry, library, options.mirror):
             return code
     for entry in entries:
-        for path in library.files(entry.id):
-            sys.stdout.write(f"{path}\n")
+        for name in library.kept(entry):
+            sys.stdout.write(f"{library.folder_of(entry) / name}\n")
     return 0
 
 

@@ -109,8 +109,14 @@ def identified(path: Path, cancelled: Callable[[], bool] = lambda: False) -> Out
 
 def unused(outcome: Outcome, library: Library) -> list[Found]:
     """Of what was found, that which a library does not use already: in its folder, or by a place of its own."""
-    own = [_real(each) for each in (library.folder, *library.places)]
-    return [each for each in outcome.found if not any(_is_within(_real(each.path), place) for place in own)]
+    own = [library.folder, *library.places]
+    own += [_real(each) for each in own]
+    # A cache's folder is used by its name, and the files in it are links to others.
+    return [
+        each
+        for each in outcome.found
+        if not any(_is_within(path, place) for path in (each.path, _real(each.path)) for place in own)
+    ]
 
 
 class _Work:

@@ -125,7 +125,8 @@ def _comfyui_folders(here: Surroundings) -> Iterator[Path]:
     desktop = _text_in(_json(here.settings / "ComfyUI" / "config.json"), "basePath")
     if desktop:
         yield Path(desktop)
-    names = ("ComfyUI", "comfy/ComfyUI", "ComfyUI_windows_portable/ComfyUI")
+    portable = "ComfyUI_windows_portable"
+    names = ("ComfyUI", "comfy/ComfyUI", f"{portable}/ComfyUI", f"{portable}_nvidia/{portable}/ComfyUI")
     for folder, name in itertools.product(here.beside(), names):
         yield folder / name
 

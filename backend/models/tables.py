@@ -16,7 +16,7 @@ def in_words(states: Mapping[str, str]) -> str:
     Args:
         states: by ids, as Library.status tells them.
     """
-    rows = [_HEAD, *((each.id, states[each.id], _size(each), each.licence, each.title) for each in CATALOGUE)]
+    rows = [_HEAD, *((each.id, states[each.id], _size(each), _licence(each), each.title) for each in CATALOGUE)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "".join(_line(row, widths) for row in rows)
 
@@ -51,9 +51,7 @@ def _row(entry: Entry) -> tuple[str, ...]:
 
 
 def _licence(entry: Entry) -> str:
-    if entry.commercial is False:
-        return f"{entry.licence}: **not for commercial use**"
-    return entry.licence
+    return f"{entry.licence}: not for commercial use" if entry.commercial is False else entry.licence
 
 
 def _notes(entries: Iterable[Entry]) -> str:

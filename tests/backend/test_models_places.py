@@ -11,6 +11,7 @@ from checkpoints import Sizes, write
 from test_recammaster_identify import Evil, hollow
 
 from backend.models import places, programs
+from backend.models.library import Library
 from backend.models.places import Cancelled, identified, search
 from backend.models.programs import Surroundings, extra_paths
 from backend.recammaster import models
@@ -226,6 +227,19 @@ def test_of_a_cache_only_what_may_be_ours_is_looked_at_and_each_file_once(home, 
     monkeypatch.setattr(places, "look", lambda path: opened.append(path) or real(path))
     assert found(home) == {("Hugging Face's cache", "vae", link)}
     assert {each.name for each in opened} == {"a.safetensors"}
+
+
+def test_what_is_used_already_is_known_by_its_name_and_by_what_it_leads_to(home):
+    link = cached(home / ".cache" / "huggingface" / "hub", "Kijai/WanVideo_comfy", "abc", "a.safetensors", vae)
+    library = Library(home / "own")
+    outcome = search(around=around(home))
+    assert [each.path for each in places.unused(outcome, library)] == [link]
+    for place in (link.parent, link, link.resolve(), home):
+        library.add_place(place)
+        assert places.unused(outcome, library) == [], place
+        library.remove_place(place)
+    library.add_place(home / ".cache" / "hugging")
+    assert len(places.unused(outcome, library)) == 1
 
 
 def test_a_folder_of_diffusers_in_a_cache_is_one_model(home):

@@ -1,0 +1,200 @@
+"""What the worker does about models, in a process as Blender starts it, against a hub on loopback."""
+
+import os
+import sys
+
+import checkpoints
+import pytest
+from checkpoints import write
+from fake_workers import client, wait
+from hub_server import COMMIT, Fault, Hub
+
+from backend.contract import ContractError
+from backend.models.catalogue import CATALOGUE, entry
+from backend.models.library import Library
+from backend.models.tasks import QUERIES, TASKS
+
+# The real entries, but of this hub's one commit, and of any content: tiny checkpoints stand in for the published files.
+PROGRAM = f"""
+import dataclasses, os
+# As Blender does for the one process that downloads.
+os.environ["HF_HUB_OFFLINE"] = os.environ.pop("OFFLINE_FOR_TEST", "0")
+from backend import rpc
+from backend.models import catalogue, library, tasks
+catalogue.CATALOGUE = library.CATALOGUE = tuple(
+    dataclasses.replace(
+        each, revision={COMMIT!r}, files=tuple(dataclasses.replace(one, size=None, sha256=None) for one in each.files)
+    )
+    for each in catalogue.CATALOGUE
+)
+rpc.serve(tasks.TASKS, tasks.QUERIES)
+"""
+
+
+@pytest.fixture
+def home(folder):
+    path = folder / "home"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def hub(monkeypatch, folder):
+    """A hub that has the VAE and the text encoder."""
+    vae = write(folder / "vae to publish.safetensors", checkpoints.vae()).read_bytes()
+    encoder = write(folder / "te.safetensors", checkpoints.with_tokenizer(checkpoints.text_encoder())).read_bytes()
+    with Hub() as hub:
+        for each, content in ((entry("vae"), vae), (entry("umt5"), encoder)):
+            hub.files[f"{each.repository}/{each.files[0].path}"] = content
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        yield hub
+
+
+@pytest.fixture
+def worker(start, home, monkeypatch):
+    """Begins a process that does tasks about models."""
+    for name in ("HOME", "USERPROFILE", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, str(home / name if name.startswith("XDG") else home))
+    for name in [name for name in os.environ if name.startswith(("HF_", "COMFYUI_", "MODELSCOPE_"))]:
+        if name != "HF_ENDPOINT":
+            monkeypatch.delenv(name)
+    return lambda: start([sys.executable, "-c", PROGRAM])
+
+
+def answered(events):
+    """The result, where it is one."""
+    last = events[-1]
+    assert isinstance(last, client.Finished), last
+    return last.result
+
+
+def test_models_are_downloaded_with_progress_in_bytes(hub, worker, folder):
+    process = worker()
+    own = folder / "own models"
+    process.call("models.get", {"ids": ["vae", "umt5"], "folder": str(own)})
+    events = wait(process, 60)
+    files = [own / each / entry(each).files[0].name for each in ("vae", "umt5")]
+    assert answered(events) == {"got": ["vae", "umt5"], "files": [str(each) for each in files]}
+    assert [each.read_bytes() for each in files] == list(hub.files.values())
+    progress = [each.progress for each in events[:-1]]
+    loads = [each for each in progress if each["phase"] == f"Downloading {entry('vae').title}"]
+    assert (loads[-1]["step"], loads[-1]["total"], loads[-1]["unit"]) == (*[files[0].stat().st_size] * 2, "bytes")
+
+
+def test_a_cancelled_download_goes_on_where_it_stopped(hub, worker, folder):
+    process = worker()
+    own = folder / "own"
+    content = next(iter(hub.files.values()))
+    hub.faults.append(Fault("DATA", stall=len(content) // 2))
+    hub.pause = 0.005  # slow enough for progress to be told on the way
+    asked = {"ids": ["vae"], "folder": str(own)}
+    task = process.call("models.get", asked)
+    loading = f"Downloading {entry('vae').title}"
+    wait(process, 30, until=lambda event: event.progress["phase"] == loading and event.progress["step"] > 0)
+    hub.pause = 0.0
+    name = entry("vae").files[0].name
+    process.cancel(task)
+    assert not (own / "vae" / name).exists()
+    assert Library(own).status(entry("vae")) == "partial"
+    # The same process takes it up as soon as it has let go: it was not killed.
+    pid = process.pid
+    process.call("models.get", asked)
+    answered(wait(process, 30))
+    assert process.pid == pid
+    assert process.alive
+    assert (own / "vae" / name).read_bytes() == content
+    assert hub.requests_for("DATA")[-1].start > 0
+
+
+def test_what_goes_wrong_has_a_kind_and_a_sentence(hub, worker, folder):
+    process = worker()
+    process.call("models.get", {"ids": ["preview"], "folder": str(folder / "own")})
+    failed = wait(process, 30)[-1]
+    assert failed.kind == "missing"
+    assert entry("preview").repository in failed.message
+
+
+def test_nothing_is_downloaded_offline(hub, worker, folder, monkeypatch):
+    monkeypatch.setenv("OFFLINE_FOR_TEST", "1")
+    process = worker()
+    process.call("models.get", {"ids": ["vae"], "folder": str(folder / "own")})
+    assert wait(process, 30)[-1].kind == "offline"
+    assert hub.requests == []
+
+
+def test_what_is_not_used_yet_is_found(worker, home, folder):
+    made = checkpoints.make_all(home / "ComfyUI" / "models")
+    own = folder / "own"
+    Library(own).add_place(made["vae"])
+    process = worker()
+    process.call("models.search", {"folder": str(own)})
+    result = answered(wait(process, 60))
+    found = {each["what"]: (each["path"], each["where"], each["size"]) for each in result["found"]}
+    assert found == {
+        each: (str(made[each]), "ComfyUI", made[each].stat().st_size) for each in ("transformer", "text_encoder")
+    }
+    assert result["notes"] == []
+    assert {"program": "ComfyUI", "folder": str(home / "ComfyUI" / "models")} in result["searched"]
+
+
+def test_one_path_is_told_for_what_it_is(worker, folder):
+    made = checkpoints.make_all(folder / "mine")
+    sdxl = write(folder / "x.safetensors", {"input_blocks.1.0.in_layers.0.weight": checkpoints.torch.zeros(2)})
+    (folder / "empty").mkdir()
+    process = worker()
+
+    def told(path):
+        process.call("models.identify", {"path": str(path)})
+        return answered(wait(process, 60))
+
+    vae = told(made["vae"])
+    assert (vae["path"], vae["what"], vae["words"]) == (str(made["vae"]), "vae", "Wan 2.1's VAE, float32")
+    assert [each["path"] for each in vae["found"]] == [str(made["vae"])]
+    several = told(folder / "mine")
+    assert several["what"] == "folder"
+    assert several["words"].startswith("a folder with ReCamMaster's network of width")
+    assert [each["what"] for each in several["found"]] == list(made)
+    other = told(sdxl)
+    assert (other["what"], other["words"], other["found"]) == (
+        "other",
+        "a network of another kind (Stable Diffusion)",
+        [],
+    )
+    assert told(folder / "empty")["words"] == "a folder without any model that ReCam uses"
+    gone = told(folder / "gone")
+    assert (gone["what"], gone["words"]) == ("broken", "not there")
+
+
+@pytest.mark.parametrize(
+    ("params", "field"),
+    [
+        ({"ids": "vae", "folder": ""}, "ids"),
+        ({"ids": [], "folder": ""}, "ids"),
+        ({"ids": [3], "folder": ""}, "ids"),
+        ({"ids": ["../x"], "folder": ""}, "ids"),
+        ({"ids": ["vae"], "folder": "relative"}, "folder"),
+        ({"ids": ["vae"], "folder": None}, "folder"),
+        ({"ids": ["vae"], "folder": "/a\0b"}, "folder"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_it_begins(params, field):
+    with pytest.raises(ContractError) as caught:
+        TASKS["models.get"].prepare(**params)
+    assert caught.value.field == field
+
+
+def test_an_id_that_is_none_is_refused_with_those_that_are():
+    with pytest.raises(ContractError, match=f"{CATALOGUE[0].id}, {CATALOGUE[1].id}"):
+        TASKS["models.get"].prepare(ids=["nonsense"], folder="")
+
+
+@pytest.mark.parametrize("path", ["relative", 3, None, "/a\0b", ""])
+def test_only_an_absolute_path_is_looked_at(path):
+    with pytest.raises(ContractError):
+        QUERIES["models.identify"].prepare(path=path)
+
+
+def test_without_a_folder_it_is_the_usual_one(monkeypatch, folder):
+    monkeypatch.setenv("RECAM_MODELS", str(folder / "named"))
+    _, library = TASKS["models.get"].prepare(ids=["vae", "vae"], folder="")
+    assert library.folder == folder / "named"
