@@ -21,12 +21,17 @@ FLOOR = (
     "recam.backend.messages",
     "recam.backend.cameras",
     "recam.backend.environment",
+    "recam.backend.models.catalogue",
+    "recam.backend.models.library",
     "recam.backend.console",
     "recam.backend.progress",
     "recam.backend.progressbar",
     "recam.backend.rpc",
 )
 """What the add-on may know of the backend."""
+
+EMPTY = ("recam.backend", "recam.backend.models")
+"""Packages that are no more than their version or docstring."""
 
 
 def violations(folder: Path) -> list[str]:
@@ -48,14 +53,14 @@ def _allowed(importer: str, imported: str) -> bool:
     if any(_within(importer, each) for each in FLOOR):
         return _may_stand_on_the_ground(importer, imported)
     if _within(importer, "recam.recam_blender") and _within(imported, "recam.backend"):
-        return imported == "recam.backend" or any(_within(imported, each) for each in FLOOR)
+        return imported in EMPTY or any(_within(imported, each) for each in FLOOR)
     return True
 
 
 def _may_stand_on_the_ground(importer: str, imported: str) -> bool:
     if any(_within(imported, each) for each in FLOOR) or imported in sys.stdlib_module_names:
         return True
-    if imported == "recam.backend":  # no more than its version
+    if imported in EMPTY:
         return True
     return imported == "numpy" and _within(importer, "recam.backend.cameras")
 
