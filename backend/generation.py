@@ -34,7 +34,7 @@ _DEVICE = re.compile(r"(auto|cpu|mps|cuda(:[0-9]{1,2})?)")
 class Models(Message):
     """Where the weights lie. What is not named is looked for in the folder, by what is inside the files."""
 
-    folder: str = spec("absolute path of a folder of model files; none: RECAM_MODELS", "")
+    folder: str = spec("absolute path of a folder of model files; none: RECAM_MODELS, else ReCam's own", "")
     transformer: str = spec("ReCamMaster's weights: a .ckpt or .safetensors file, or a diffusers folder", "")
     vae: str = spec("Wan 2.1's VAE: a file or a diffusers folder", "")
     text_encoder: str = spec("UMT5-XXL's encoder: a file or a transformers folder", "")
