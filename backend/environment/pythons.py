@@ -89,20 +89,22 @@ def find_python(versions: Sequence[str], base: str = "") -> Path:
     """
     wanted = " or ".join(versions)
     if base:
-        reason, found = _tried(Path(base), versions)
-        if found is not None:
-            return found
+        answer = _answer_or_reason(Path(base))
+        reason = answer if isinstance(answer, str) else unfit(answer, versions)
+        if isinstance(answer, Answer) and not reason:
+            return _itself(Path(base), answer)
         raise SetupError(f"{base} cannot be used: {reason}. Choose a Python {wanted}, or let ReCam find one.", "python")
-    tried: dict[str, str] = {}
+    asked: dict[Path, Answer | str] = {}
     for version in versions:
         for candidate in _candidates(version):
-            if str(candidate) in tried:
-                continue
-            reason, found = _tried(candidate, [version])
-            if found is not None:
-                return found
-            tried[str(candidate)] = reason
-    problems = [f"{candidate}: {reason}" for candidate, reason in tried.items()]
+            if candidate not in asked:
+                asked[candidate] = _answer_or_reason(candidate)
+            answer = asked[candidate]
+            if isinstance(answer, Answer) and not unfit(answer, [version]):
+                return _itself(candidate, answer)
+    problems = [
+        f"{candidate}: {each if isinstance(each, str) else unfit(each, versions)}" for candidate, each in asked.items()
+    ]
     raise SetupError(
         "\n  ".join([f"Python {wanted} is needed and was not found. {_remedy(versions)}", *problems]), "python"
     )
@@ -179,17 +181,17 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(each) for each in re.findall(r"\d+", text))
 
 
-def _tried(candidate: Path, versions: Sequence[str]) -> tuple[str, Path | None]:
-    """Why not, or what is to be used: never an environment's Python, as one must not hang on another."""
+def _answer_or_reason(candidate: Path) -> Answer | str:
     try:
-        answer = question(candidate)
+        return question(candidate)
     except SetupError as error:
-        return str(error), None
-    reason = unfit(answer, versions)
-    if reason:
-        return reason, None
+        return str(error)
+
+
+def _itself(candidate: Path, answer: Answer) -> Path:
+    """Never an environment's Python, as one must not hang on another."""
     base = Path(answer.base)
-    return "", base if is_called_python(base) and base.is_file() else candidate
+    return base if is_called_python(base) and base.is_file() else candidate
 
 
 def _answer(text: str) -> Answer:
