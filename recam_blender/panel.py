@@ -127,7 +127,7 @@ def _need(context: bpy.types.Context, layout: bpy.types.UILayout, need: needs.Ne
     under_way = [(task, _CANCEL[task.key]) for task in tasks.every() if task.key in _CANCEL]
     if under_way:
         for task, cancel in under_way:
-            drawing.task(box, task, cancel)
+            drawing.task(context, box, task, cancel)
         return
     drawing.paragraph(context, box, need.text, "INFO")
     if need.button is not None:

@@ -39,7 +39,7 @@ def _backend(context: bpy.types.Context, layout: bpy.types.UILayout, own: RECAM_
 
     running = tasks.running(setup.KEY)
     if running is not None:
-        drawing.task(layout, running, "recam.setup_cancel")
+        drawing.task(context, layout, running, "recam.setup_cancel")
     else:
         _actions(context, layout, needs.buttons(found))
         _message(context, layout)

@@ -11,11 +11,12 @@ import bpy
 
 from ..backend.contract import ENGINES
 from ..backend.environment.messages import Plan, Probe
-from . import preferences, runtime, setup, tasks
+from . import drawing, preferences, runtime, setup, tasks
 from .errors import ReCamError
 from .planning import Step
 
-_DIALOG_WIDTH = 460
+_DIALOG_WIDTH = 560
+_DIALOG_CHARACTERS = 64
 
 _ENGINES = [(each, setup.NAMES[each], "") for each in ENGINES]
 
@@ -102,7 +103,7 @@ class RECAM_OT_setup_install(bpy.types.Operator):
         for label, text in told:
             row = layout.split(factor=0.2)
             row.label(text=label)
-            row.label(text=text)
+            drawing.wrapped(row, text, _DIALOG_CHARACTERS)
         if plan and plan.disk > plan.free:
             layout.label(text="There is not enough room on this disk.", icon="ERROR")
         if self.engine != ENGINES[0]:

@@ -37,7 +37,7 @@ def fail(task, kind, message):
 def work(task, method):
     if BEHAVIOUR.get("says"):
         print(BEHAVIOUR["says"], file=sys.stderr, flush=True)
-    for progress in BEHAVIOUR.get("progress", []):
+    for progress in BEHAVIOUR.get("progress", []) if method == "install" else []:
         tell(task, **progress)
         time.sleep(0.06)
     if BEHAVIOUR.get("crash"):

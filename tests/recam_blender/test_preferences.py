@@ -200,7 +200,7 @@ def test_progress_has_speed_time_left_and_a_way_out(panel, preferences, under_wa
         seconds_left=50.0,
     )
     for drawn in (panel("reproject"), preferences()):
-        assert "0.25 Downloading torch 200 MB of 800 MB at 12 MB/s, 50 s left" in drawn.text
+        assert "0.25 25% Downloading torch 200 MB of 800 MB at 12 MB/s, 50 s left" in drawn.text
         assert "recam.setup_cancel" in drawn.buttons
         assert "recam.setup_install" not in drawn.buttons
 
