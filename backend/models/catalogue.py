@@ -109,7 +109,8 @@ _SPIECE = File(
     sha256="e3909a67b780650b35cf529ac782ad2b6b26e6d1f849d3fbb6a872905f452458",
 )
 _REPACKED = "The repository that repacks it states no licence of its own: this is the authors'."
-_PART_BYTES = 21_474_836_480  # the last one has less: together they are some 333 GB
+_PART_BYTES = 21_474_836_480
+_ALL_PARTS_BYTES = 333_000_000_000  # "about 333 GB", say its authors, so the last of the 16 has less than the others
 
 CATALOGUE: tuple[Entry, ...] = (
     Entry(
@@ -303,7 +304,10 @@ CATALOGUE: tuple[Entry, ...] = (
         kind="dataset",
         repository="KlingTeam/MultiCamVideo-Dataset",
         revision="4e7d995480cfa915f7c3721e616ed14789d87ff7",
-        files=tuple(File(path=f"MultiCamVideo-Dataset.parta{each}", about=_PART_BYTES) for each in "abcdefghijklmnop"),
+        files=(
+            *(File(path=f"MultiCamVideo-Dataset.parta{each}", about=_PART_BYTES) for each in "abcdefghijklmno"),
+            File(path="MultiCamVideo-Dataset.partap", about=_ALL_PARTS_BYTES - 15 * _PART_BYTES),
+        ),
         licence="Apache-2.0",
     ),
 )
