@@ -282,9 +282,9 @@ def use(it: Found) -> str:
     return text
 
 
-def places() -> list[str]:
-    """Files and folders that are used where they lie."""
-    return [str(each) for each in library().places]
+def places() -> dict[str, bool]:
+    """Files and folders that are used where they lie, and whether they are still there."""
+    return _keep("places", lambda: {str(each): each.exists() for each in library().places})
 
 
 def take(chosen: Iterable[Found]) -> None:

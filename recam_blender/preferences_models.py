@@ -35,16 +35,18 @@ _STATES = {
 def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """What ReCamMaster needs, all that can be got, what lies elsewhere, and where it goes."""
     rows = models.rows()
-    layout.label(text="Models")
+    layout = layout.box()
+    # What asks for properties says so itself: a label that is split from nothing stands in the middle.
+    layout.use_property_split = False
     _draw_needed(layout)
     for row in rows:
         if row.entry.default:
-            _draw_row(layout, row)
+            _draw_row(context, layout, row)
     _draw_ended(context, layout, model_work.GET)
     body = _panel(layout, "recam_models_choices", "More to Choose From")
     for row in rows if body else ():
         if not row.entry.default:
-            _draw_row(body, row)
+            _draw_row(context, body, row)
     _draw_folder(layout)
     _draw_elsewhere(context, layout)
     _draw_named(layout)
@@ -61,40 +63,39 @@ def _panel(layout: bpy.types.UILayout, name: str, title: str) -> bpy.types.UILay
 
 
 def _draw_needed(layout: bpy.types.UILayout) -> None:
+    """The one button for all that is missing; none while that is on its way."""
+    is_missing = bool(models.missing("recammaster"))
+    layout.label(text="Models for ReCamMaster", icon="ERROR" if is_missing else "CHECKMARK")
     asked = [models.row(each) for each in models.advised("recammaster")]
-    waiting = [each for each in asked if each.state in ("getting", "waiting")]
-    if waiting:
-        return
-    if not models.missing("recammaster"):
-        layout.label(text="All that ReCamMaster needs is here", icon="CHECKMARK")
-        return
-    total = sum(each.entry.size for each in asked)
-    row = layout.row()
-    row.scale_y = 1.3
-    text = f"Get What ReCamMaster Needs ({bytes_in_words(total)})"
-    row.operator(RECAM_OT_models_get.bl_idname, text=text, icon="IMPORT").ids = ""
+    if is_missing and not any(each.state in ("getting", "waiting") for each in asked):
+        row = layout.row()
+        row.scale_y = 1.3
+        text = f"Get What ReCamMaster Needs ({bytes_in_words(sum(each.entry.size for each in asked))})"
+        row.operator(RECAM_OT_models_get.bl_idname, text=text, icon="IMPORT").ids = ""
 
 
-def _draw_row(layout: bpy.types.UILayout, row: models.Row) -> None:
-    """One model: its name, size and licence, how it stands, and what can be done; below, what it is for."""
+def _draw_row(context: bpy.types.Context, layout: bpy.types.UILayout, row: models.Row) -> None:
+    """One model: its name and size, how it stands, and what can be done; below, what it is for, and its licence."""
     icon, words = _STATES[row.state]
     box = layout.box().column(align=True)
-    split = box.split(factor=0.62)
+    split = box.split(factor=0.6)
     split.label(text=row.entry.title, icon="ERROR" if row.trouble else icon)
     right = split.row(align=True)
     right.alignment = "RIGHT"
-    right.label(text=words if row.state == "ready" or not words else f"{words},")
-    if row.state != "ready":
-        right.label(text=size_in_words(row.entry))
+    size = "" if row.state == "ready" else size_in_words(row.entry)
+    right.label(text=", ".join(filter(None, (words, size))))
     _draw_buttons(right, row)
     if row.state == "getting":
         _draw_progress(box)
     about = box.column(align=True)
     about.active = False
-    about.label(text=row.entry.purpose, icon="BLANK1")
-    licence = about.row()
-    licence.alert = row.entry.commercial is False
-    licence.label(text=licence_in_words(row.entry), icon="ERROR" if row.entry.commercial is False else "BLANK1")
+    forbids = row.entry.commercial is False
+    licence = licence_in_words(row.entry)
+    drawing.paragraph(context, about, row.entry.purpose + ("" if forbids else f" Licence: {licence}."), "BLANK1")
+    if forbids:
+        line = box.row()
+        line.alert = True
+        line.label(text=f"Licence: {licence}.", icon="ERROR")
 
 
 def _draw_buttons(layout: bpy.types.UILayout, row: models.Row) -> None:
@@ -134,7 +135,6 @@ def _draw_folder(layout: bpy.types.UILayout) -> None:
     if own is not None:
         row = column.row()
         row.active = not overridden
-        row.use_property_split = True
         row.prop(own, "models", text="Folder")
     free = models.free()
     room = "" if free is None else f", {bytes_in_words(free)} free"
@@ -155,16 +155,16 @@ def _draw_elsewhere(context: bpy.types.Context, layout: bpy.types.UILayout) -> N
         _draw_found(layout)
     for key in (model_work.SEARCH, model_work.LOCATE):
         _draw_ended(context, layout, key)
-    for path in models.places():
+    for path, is_there in models.places().items():
         row = layout.row(align=True)
-        row.label(text=path, icon="LINKED")
+        row.label(text=path if is_there else f"Not there: {path}", icon="LINKED" if is_there else "ERROR")
         row.operator(RECAM_OT_models_forget.bl_idname, text="", icon="X").path = path
 
 
 def _draw_found(layout: bpy.types.UILayout) -> None:
     box = layout.box().column(align=True)
     for each in models.found:
-        row = box.row(align=True)
+        row = box.split(factor=0.85, align=True)
         row.label(text=f"{each.where}: {each.words}, {bytes_in_words(each.size)}", icon="FILE")
         row.operator(RECAM_OT_models_take.bl_idname).path = each.path
         place = box.row()

@@ -141,8 +141,10 @@ def test_what_lies_elsewhere_is_used_there_until_it_is_gone_or_forgotten(models,
     models.take([models.Found(str(path), "vae", "Wan 2.1's VAE")])
     assert states(models)["vae"] == "elsewhere"
     assert models.missing("recammaster") == ("recammaster", "umt5")
+    assert models.places() == {str(path): True}
     path.rename(folder / "moved")
     models.changed()
+    assert models.places() == {str(path): False}
     assert "vae" in models.missing("recammaster")
     (folder / "moved").rename(path)
     models.forget(str(path))
@@ -404,7 +406,7 @@ def test_what_a_search_finds_is_offered_and_used_where_it_lies(work, models, fak
     models.take(models.found)
     assert models.found == ()
     assert models.missing("recammaster") == ()
-    assert models.places() == [each["path"] for each in found]
+    assert list(models.places()) == [each["path"] for each in found]
     assert run(work.search()).found == (), "what is in use is offered again"
     assert sorted(os.listdir(folder / "ComfyUI")) == ["vae.safetensors", "é 日本.safetensors"]
 
@@ -416,7 +418,7 @@ def test_a_file_goes_where_its_content_says(work, models, fake, run, found, own)
         assert getattr(own, name) == told["path"]
         assert told["words"] in text
     assert models.missing("recammaster") == ()
-    assert models.places() == []
+    assert not models.places()
 
 
 def test_a_file_that_is_something_else_changes_nothing(work, models, fake, run, found, own, folder, recam):
@@ -429,14 +431,14 @@ def test_a_file_that_is_something_else_changes_nothing(work, models, fake, run, 
     with pytest.raises(refused, match="is a recipe"):
         models.place(recipe, run(work.identify(recipe)))
     assert not own.vae
-    assert models.places() == []
+    assert not models.places()
 
 
 def test_a_folder_with_several_is_used_where_it_lies(work, models, fake, run, found, own, folder):
     fake(FINDS.replace("FOUND", repr(found)))
     comfy = str(folder / "ComfyUI")
     assert "Used where they lie" in models.place(comfy, run(work.identify(comfy)))
-    assert models.places() == [each["path"] for each in found[:2]]
+    assert list(models.places()) == [each["path"] for each in found[:2]]
     # Looked for one kind, it is that one of the folder.
     models.place(comfy, run(work.identify(comfy)), "umt5")
     assert own.text_encoder == found[1]["path"]
