@@ -37,10 +37,11 @@ def check(engine: str) -> None:
     missing = lacking(engine)
     if not missing:
         return
-    names, further = ", ".join(missing), "" if engine == ENGINES[0] else f" --also {engine}"
-    command = f"python -m backend.environment make backend{further}"
-    remedy = f"run the backend with .venvs/backend's Python, after `make setup` or `{command}`"
-    raise Lacking(f"this Python ({sys.executable}) lacks {names}, which {engine} needs: {remedy}")
+    further = "" if engine == ENGINES[0] else f" --engine {engine}"
+    raise Lacking(
+        f"this Python ({sys.executable}) lacks {', '.join(missing)}, which {engine} needs: use the one that "
+        f"`python -m backend setup{further}` sets up"
+    )
 
 
 def engines() -> list[str]:

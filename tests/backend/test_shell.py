@@ -182,8 +182,7 @@ def test_python_without_what_the_backend_runs_on_is_told_where_it_is(folder, cli
     assert (done.returncode, done.stdout) == (2, b"")
     assert done.stderr.decode() == (
         f"recam: this Python ({sys.executable}) lacks numpy, cv2, av, numba, OpenEXR, which reproject needs: "
-        "run the backend with .venvs/backend's Python, after `make setup` or "
-        "`python -m backend.environment make backend`\n"
+        "use the one that `python -m backend setup` sets up\n"
     )
 
 

@@ -269,9 +269,8 @@ def test_says_how_to_add_what_the_engine_needs(base, folder, job_file, command):
     code, out, err = without_torch(*arguments)
     assert (code, out) == (2, b"")
     assert err == (
-        f"recam: this Python ({sys.executable}) lacks {', '.join(HIDDEN)}, which recammaster needs: run the backend "
-        "with .venvs/backend's Python, after `make setup` or `python -m backend.environment make backend "
-        "--also recammaster`\n"
+        f"recam: this Python ({sys.executable}) lacks {', '.join(HIDDEN)}, which recammaster needs: use the one that "
+        "`python -m backend setup --engine recammaster` sets up\n"
     )
 
 
