@@ -209,7 +209,7 @@ def _answer(text: str) -> Answer:
             base=str(data["base"]),
             lacks=tuple(str(each) for each in data["lacks"]),
         )
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise SetupError("it does not answer as a Python does", "python") from None
 
 

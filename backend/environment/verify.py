@@ -70,7 +70,7 @@ def read(stdout: str) -> Verified:
             packages=_texts(data["packages"]),
             notes=_texts(data.get("notes", [])),
         )
-    except (ValueError, KeyError, TypeError, OverflowError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise SetupError("The check of the environment gave no answer that can be read.", "verify") from None
 
 

@@ -159,6 +159,7 @@ def test_a_python_that_was_chosen_is_the_only_one_tried(nowhere):
         ("exec sleep 60", "gave no answer in"),
         ("echo '[1, 2]'", "does not answer as a Python does"),
         ('echo \'{"version": "3.99.1"}\'', "does not answer as a Python does"),
+        ("for i in 1 2 3 4 5 6 7 8 9 10 11; do a=$a[[[[$a; done; echo $a$a$a", "does not answer as a Python does"),
         ("kill -9 $$", "does not run"),
         ("exit 3", r"does not run \(exit status 3\)"),
     ],

@@ -161,7 +161,7 @@ def _read(python: str, text: str) -> _Answer:
             managed=bool(data["managed"]),
             broken=str(data.get("broken", "")),
         )
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise SetupError(f"{python} does not answer as a Python does.", "python") from None
 
 

@@ -21,28 +21,35 @@ def plan(wish: Wish) -> Plan:
         SetupError: it could not do it: there is no Python for it, the folder is somebody else's, the driver too old.
     """
     folder = Path(wish.folder)
-    recipe = making._recipe(wish, folder)
-    if making._is_whole(recipe):
+    recipe = making.recipe_for(wish)
+    if making.is_whole(recipe):
         return _with_own_python("nothing", recipe)
     held = marker.read(folder)
-    if held is not None and held.whole and held.ours and making._fits(recipe):
-        return _with_own_python("add", recipe, _to_add(recipe, held), offline=bool(wish.wheels))
+    if held is not None and held.whole and held.ours and making.fits(recipe):
+        return _with_own_python("add", recipe, size_of(recipe, held))
     there = marker.state(folder).kind != "missing"
-    if there and not making._is_empty(folder):
+    if there and not making.is_empty(folder):
         removal.check(folder)
     python = find_python(recipe.pythons, recipe.base)
-    whole = _size(recipe, bare=True, reproject=True, recammaster=recipe.engine != ENGINES[0])
-    action = "repair" if there else "make"
-    return _plan(action, recipe, python, question(python).version, whole, offline=bool(wish.wheels))
+    return _plan("repair" if there else "make", recipe, python, question(python).version, size_of(recipe, None))
 
 
-def _with_own_python(action: str, recipe: Recipe, size: sizes.Size = sizes.NOTHING, *, offline: bool = False) -> Plan:
+def size_of(recipe: Recipe, held: marker.Marker | None) -> sizes.Size:
+    """What it takes to make what a recipe says, or to add what is not held: a download, and room on the disk."""
+    if held is None:
+        size = _size(recipe, bare=True, reproject=True, recammaster=recipe.engine != ENGINES[0])
+    else:
+        size = _to_add(recipe, held)
+    return sizes.Size(0, size.disk - size.download) if recipe.wheels else size
+
+
+def _with_own_python(action: str, recipe: Recipe, size: sizes.Size = sizes.NOTHING) -> Plan:
     python = marker.interpreter(recipe.folder)
     version = marker.state(recipe.folder).python_version or question(python).version
-    return _plan(action, recipe, python, version, size, offline=offline)
+    return _plan(action, recipe, python, version, size)
 
 
-def _plan(action: str, recipe: Recipe, python: Path, version: str, size: sizes.Size, *, offline: bool) -> Plan:
+def _plan(action: str, recipe: Recipe, python: Path, version: str, size: sizes.Size) -> Plan:
     build = recipe.build
     return Plan(
         action=action,
@@ -50,8 +57,8 @@ def _plan(action: str, recipe: Recipe, python: Path, version: str, size: sizes.S
         python_version=version,
         torch=build.name if build is not None else "",
         reason=build.reason if build is not None else "",
-        download=0 if offline else size.download,
-        disk=size.disk - size.download if offline else size.disk,
+        download=size.download,
+        disk=size.disk,
         free=_free(recipe.folder),
     )
 
