@@ -1,12 +1,15 @@
-"""What the worker does about models, in a process as Blender starts it, against a hub on loopback."""
+"""What the worker and the shell do about models, in processes of their own, against a hub on loopback."""
 
 import os
+import signal
+import subprocess
 import sys
+from pathlib import Path
 
 import checkpoints
 import pytest
 from checkpoints import write
-from fake_workers import client, wait
+from fake_workers import ROOT, client, wait
 from hub_server import COMMIT, Fault, Hub
 
 from backend.contract import ContractError
@@ -15,19 +18,29 @@ from backend.models.library import Library
 from backend.models.tasks import QUERIES, TASKS
 
 # The real entries, but of this hub's one commit, and of any content: tiny checkpoints stand in for the published files.
-PROGRAM = f"""
-import dataclasses, os
+ENTRIES = f"""
+import argparse, dataclasses, os, sys
 # As Blender does for the one process that downloads.
 os.environ["HF_HUB_OFFLINE"] = os.environ.pop("OFFLINE_FOR_TEST", "0")
 from backend import rpc
-from backend.models import catalogue, library, tasks
+from backend.models import catalogue, library
 catalogue.CATALOGUE = library.CATALOGUE = tuple(
     dataclasses.replace(
         each, revision={COMMIT!r}, files=tuple(dataclasses.replace(one, size=None, sha256=None) for one in each.files)
     )
     for each in catalogue.CATALOGUE
 )
+"""
+PROGRAM = f"""{ENTRIES}
+from backend.models import tasks
 rpc.serve(tasks.TASKS, tasks.QUERIES)
+"""
+SHELL = f"""{ENTRIES}
+from backend.models import command
+parser = argparse.ArgumentParser()
+command.add_models(parser.add_subparsers())
+options = parser.parse_args(["models", *sys.argv[1:]])
+sys.exit(options.run(options))
 """
 
 
@@ -104,6 +117,27 @@ def test_a_cancelled_download_goes_on_where_it_stopped(hub, worker, folder):
     assert process.alive
     assert (own / "vae" / name).read_bytes() == content
     assert hub.requests_for("DATA")[-1].start > 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="another process is interrupted as POSIX does")
+def test_an_interrupted_command_goes_on_where_it_stopped(hub, folder):
+    content = next(iter(hub.files.values()))
+    own = folder / "own"
+    hub.faults.append(Fault("DATA", stall=len(content) // 2))
+    hub.pause = 0.003  # slow enough for some of it to be read before all is sent
+    command = [sys.executable, "-c", SHELL, "get", "vae", "--models", str(own)]
+    env = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "OFFLINE_FOR_TEST": "0"}
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        hub.wait_until_sent(len(content) // 2)
+        process.send_signal(signal.SIGINT)
+        printed, said = process.communicate(timeout=30)
+    assert (process.returncode, printed) == (130, "")
+    assert said.splitlines()[-1] == "recam: interrupted; the next time it goes on from here"
+    assert "Traceback" not in said
+    hub.pause = 0.0
+    again = subprocess.run(command, env=env, capture_output=True, text=True, encoding="utf-8", timeout=60, check=True)
+    assert Path(again.stdout.strip()).read_bytes() == content
+    assert hub.requests_for("DATA")[-1].start > 0, "some of it was there already"
 
 
 def test_what_goes_wrong_has_a_kind_and_a_sentence(hub, worker, folder):
