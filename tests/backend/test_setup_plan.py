@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from backend.environment import builds, marker, planning, sizes
+from backend.environment import builds, marker, sizes
+from backend.environment import plan as planning
 from backend.environment.builds import Gpu, Machine
 from backend.environment.errors import SetupError
 from backend.environment.marker import Marker
 from backend.environment.messages import Wish
-from backend.environment.planning import plan
+from backend.environment.plan import plan
 
 HERE = "{}.{}.{}".format(*sys.version_info[:3])
 LINUX = "linux-x86_64"

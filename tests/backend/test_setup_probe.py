@@ -9,9 +9,10 @@ import venv
 
 import pytest
 
-from backend.environment import builds, marker, probing
+from backend.environment import builds, marker
+from backend.environment import probe as probing
 from backend.environment.errors import SetupError
-from backend.environment.probing import probe
+from backend.environment.probe import probe
 
 SMALL = marker.pins_of("reproject")
 ALL = marker.pins_of("recammaster")
