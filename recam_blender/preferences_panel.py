@@ -6,6 +6,7 @@ import os
 
 import bpy
 
+from ..backend.contract import ENGINES
 from . import drawing, environment, needs, preferences, preferences_models, setup, setup_operators, tasks
 from .needs import Button
 
@@ -28,16 +29,16 @@ class RECAM_AP_preferences(preferences.Settings, bpy.types.AddonPreferences):
 def _backend(context: bpy.types.Context, layout: bpy.types.UILayout, own: RECAM_AP_preferences) -> None:
     found = setup.state()
     ready = found.kind == "ready"
+    running = tasks.running(setup.KEY)
     layout.label(text="Backend", icon="CHECKMARK" if ready or environment.own_python()[0] else "ERROR")
     if environment.own_python()[0]:
         _own_python(context, layout)
     elif ready:
         for label, text in setup.facts(found):
             _fact(layout, label, text)
-    else:
+    elif running is None:
         drawing.paragraph(context, layout, environment.TROUBLE[found.kind].format(folder=found.folder))
 
-    running = tasks.running(setup.KEY)
     if running is not None:
         drawing.task(context, layout, running, "recam.setup_cancel")
     else:
@@ -70,7 +71,8 @@ def _actions(context: bpy.types.Context, layout: bpy.types.UILayout, buttons: li
     for each in buttons:
         draw_button(row, each)
     row = layout.row()
-    row.operator("recam.setup_use_python", icon="FILEBROWSER")
+    # What the larger engine lacks tells of the smaller too.
+    row.operator("recam.setup_use_python", icon="FILEBROWSER").engine = ENGINES[-1]
     row.operator("recam.open_log", icon="TEXT")
 
 

@@ -123,15 +123,21 @@ def user_folder() -> str:
 
 
 def log_path(name: str = "worker") -> str:
-    """Where a process of this Blender writes what it has to say: the worker, or another by its name."""
-    folder = os.path.join(user_folder(), "logs")
+    """Where a process of this Blender is to write what it has to say: the worker, or another by its name."""
+    path = log_file(name)
+    folder = os.path.dirname(path)
     os.makedirs(folder, exist_ok=True)
     for each in os.listdir(folder):
-        path = os.path.join(folder, each)
-        if _LOG.fullmatch(each) and time.time() - os.path.getmtime(path) > _KEPT_SECONDS:
+        old = os.path.join(folder, each)
+        if _LOG.fullmatch(each) and time.time() - os.path.getmtime(old) > _KEPT_SECONDS:
             with contextlib.suppress(OSError):  # another Blender has it open, or was quicker
-                os.remove(path)
-    return os.path.join(folder, f"{name}-{os.getpid()}.log")
+                os.remove(old)
+    return path
+
+
+def log_file(name: str) -> str:
+    """The same, without making room for it."""
+    return os.path.join(preferences.user_folder(), "logs", f"{name}-{os.getpid()}.log")
 
 
 def scratch_folder() -> tempfile.TemporaryDirectory[str]:

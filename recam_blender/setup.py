@@ -127,7 +127,7 @@ def wanted() -> tuple[str, str]:
 def log() -> str:
     """The file that says most about the latest set-up; nothing where there was none."""
     # What pip said, and else what the process that ran it did.
-    found = [str(marker.log_of(folder())), runtime.log_path(KEY)]
+    found = [str(marker.log_of(folder())), runtime.log_file(KEY)]
     return next((path for path in found if os.path.isfile(path) and os.path.getsize(path)), "")
 
 
@@ -178,13 +178,13 @@ def plan_lines(planned: Plan, wheels: str = "") -> list[tuple[str, str]]:
     return [(label, text) for label, text in told if text]
 
 
-def probe_lines(found: Probe) -> list[str]:
-    """What was found out about a Python, in sentences."""
+def probe_lines(found: Probe, engine: str) -> list[str]:
+    """What was found out about a Python that was asked about an engine, in sentences."""
     engines = " and ".join(NAMES[each] for each in found.engines) or "no engine"
     device = f", on {found.device}" if found.torch and found.device else ""
     told = [f"{found.python} is Python {found.python_version} and has what it takes for {engines}{device}."]
     if found.missing:
-        told.append(f"It lacks {', '.join(found.missing)}.")
+        told.append(f"For {NAMES[engine]} it lacks {', '.join(found.missing)}.")
     return told
 
 

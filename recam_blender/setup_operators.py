@@ -226,19 +226,22 @@ class RECAM_OT_setup_use_python(bpy.types.Operator):
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         """Ask the interpreter, and use it if it can run any engine."""
-        path = bpy.path.abspath(self.filepath)
+        path, engine = bpy.path.abspath(self.filepath), self.engine
         if not os.path.isfile(path):
             self.report({"ERROR"}, f"There is no file at {path!r}: choose a Python interpreter.")
             return {"CANCELLED"}
-        return _start(self, "Looking at your Python", lambda: setup.probe(path, self.engine), _use)
+        return _start(
+            self, "Looking at your Python", lambda: setup.probe(path, engine), lambda found: _use(found, engine)
+        )
 
 
-def _use(found: Probe) -> str:
+def _use(found: Probe, engine: str) -> str:
     global probed
     probed = found
     if found.engines and preferences.own() is not None:
         preferences.own().python = found.python
-    return " ".join(setup.probe_lines(found))
+        bpy.context.preferences.is_dirty = True
+    return " ".join(setup.probe_lines(found, engine))
 
 
 def _free(operator: type[bpy.types.Operator]) -> bool:
@@ -282,6 +285,7 @@ class RECAM_OT_setup_own_environment(bpy.types.Operator):
         global probed
         probed = None
         preferences.own().python = ""
+        bpy.context.preferences.is_dirty = True
         tasks.forget(setup.KEY)
         return {"FINISHED"}
 
@@ -370,6 +374,7 @@ class RECAM_OT_allow_online(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Set the one preference, as the user asked for."""
         context.preferences.system.use_online_access = True
+        context.preferences.is_dirty = True  # else Blender would forget it when it quits
         return {"FINISHED"}
 
 

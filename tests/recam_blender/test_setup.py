@@ -341,3 +341,19 @@ def test_manifest_asks_for_the_network(recam):
     manifest = tomllib.loads((Path(recam.addon.__file__).parent / "blender_manifest.toml").read_text(encoding="utf-8"))
     assert manifest["permissions"]["network"]
     assert all(len(each) <= 64 and each[-1] != "." for each in manifest["permissions"].values())
+
+
+def test_a_backend_that_lacks_an_engine_names_the_button(recam, own, folder, monkeypatch):
+    greeting = {"version": recam.addon.backend.__version__, "engines": ["reproject"]}
+    worker = types.SimpleNamespace(leaving=False, greeting=greeting, poll=list)
+    monkeypatch.setattr(recam("runtime"), "worker", lambda _python: worker)
+
+    def begin(engine):
+        recam("tasks").drain(recam("reshoot")._worker("", engine))
+
+    begin("reproject")
+    refused(recam, lambda: begin("recammaster"), "recammaster", "press Add ReCamMaster")
+    own.python = str(folder / "mine")
+    refused(recam, lambda: begin("recammaster"), repr(str(folder / "mine")), "Use My Own Python")
+    worker.greeting = greeting | {"version": "9.9.9"}
+    refused(recam, lambda: begin("reproject"), "restart Blender")
