@@ -288,7 +288,9 @@ class _Fetch:
         )
 
     def _identify(self, wanted: _Wanted) -> None:
-        """Refuse what has another kind of content than its entry says."""
+        """Refuse what has another kind of content than its entry says; the catalogue's own hash has proven that."""
+        if wanted.file.sha256 is not None:
+            return
         tokenizer = wanted.file.name in identify.TOKENIZER_FILES
         expected = identify.TOKENIZER if tokenizer else self._entry.what
         if expected not in _IDENTIFIED or (wanted.file.name.endswith(".json") and not tokenizer):

@@ -140,6 +140,13 @@ def test_another_kind_of_model_is_removed(hub, library, tmp_path):
     assert not parts(library)
 
 
+def test_what_the_catalogue_s_own_hash_proves_is_kept(hub, library, tmp_path):
+    hub.files[NAME] = checkpoints.write(tmp_path / "vae.safetensors", checkpoints.vae()).read_bytes()
+    wanted = entry(sha256=hashlib.sha256(hub.files[NAME]).hexdigest())
+    get(hub, library, wanted)
+    assert library.status(wanted) == "ready"
+
+
 def test_a_web_page_is_no_model(hub, library):
     hub.files[NAME] = b"<!DOCTYPE html><p>Please log in</p>" * 200
     error = refused(hub, library)

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -144,6 +145,45 @@ def test_a_part_of_another_content_is_not_gone_on_with(hub, library):
     get(hub, library)
     assert hub.requests_for("DATA")[0].start == 0
     assert not parts(library)
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_whatever_goes_wrong_only_the_right_file_is_kept(hub, library, seed):
+    draw = random.Random(seed)
+    hub.faults.extend(some_fault(draw) for _ in range(draw.randint(2, 8)))
+    path = library.folder / "tiny" / FILE
+    kinds = set()
+    for _ in range(12):
+        stop = draw.randrange(2 * len(WEIGHTS)) + hub.sent
+        try:
+            get(hub, library, cancelled=lambda stop=stop: hub.sent > stop)
+        except HubError as error:
+            kinds.add(error.kind)
+            assert not path.exists()
+            assert library.status(entry()) != "ready"
+        else:
+            break
+    assert kinds <= {"wrong", "network", "server", "limit", "cancelled"}
+    assert path.read_bytes() == WEIGHTS
+    assert library.status(entry()) == "ready"
+    assert not parts(library)
+
+
+def some_fault(draw):
+    where = draw.randrange(len(WEIGHTS))
+    kinds = [
+        Fault("DATA", cut=where),
+        Fault("DATA", short=where),
+        Fault("DATA", ignores_range=True),
+        Fault("DATA", ignores_range=True, cut=where),
+        Fault("DATA", content=WEIGHTS[:where] + b"?" + WEIGHTS[where + 1 :]),
+        Fault("DATA", content=WEIGHTS[:where]),
+        Fault("DATA", content=WEIGHTS + bytes(1000)),
+        Fault("DATA", status=416),
+        Fault(draw.choice(["GET", "DATA", "HEAD"]), status=429, headers={"Retry-After": "0"}),
+        Fault(draw.choice(["GET", "DATA", "HEAD"]), status=draw.choice([500, 503]), times=draw.randint(1, 4)),
+    ]
+    return draw.choice(kinds)
 
 
 # The disk
