@@ -14,12 +14,13 @@ Blender's Python, a shell and CI run the same modules.
 from .errors import SetupError
 from .locks import hold
 from .making import install
-from .marker import data_folder, default_folder, interpreter, log_of, state
+from .marker import MARKER, data_folder, default_folder, interpreter, log_of, state
 from .named import blenders, main, make
 from .pythons import find_python
 from .removal import remove
 
 __all__ = [
+    "MARKER",
     "SetupError",
     "blenders",
     "data_folder",

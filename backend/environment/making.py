@@ -13,20 +13,16 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .. import __version__
 from ..contract import ENGINES, Progress
-from . import locks, marker, pip, removal, verify
+from . import builds, locks, marker, pip, removal, verify
 from .asking import ask
 from .children import TAIL, Children, Ended
 from .errors import SetupError
 from .marker import Marker
 from .messages import State, Wish
 from .pythons import find_python, question, unfit
-
-if TYPE_CHECKING:
-    from . import builds
 
 PYTHONS = ("3.11", "3.12", "3.13")
 """Versions of Python that all that the backend needs is built for, best first."""
@@ -50,7 +46,6 @@ class Recipe:
         build: of torch, where one is chosen.
         base: the Python to make it with; found where none is given.
         wheels: a folder that all comes from, without network.
-        disk: bytes that are needed.
         verified: whether one that holds the pins must have been verified too, to be whole.
         take_over: whether one that someone else made will do.
     """
@@ -63,7 +58,6 @@ class Recipe:
     build: builds.Build | None = None
     base: str = ""
     wheels: str = ""
-    disk: int = 0
     verified: bool = False
     take_over: bool = False
 
@@ -107,12 +101,7 @@ def install(
     Raises:
         SetupError: in whole sentences, with what to do.
     """
-    folder = Path(wish.folder)
-    if not folder.is_absolute() or folder == folder.parent:
-        raise SetupError(f"{folder} is no folder for an environment: give one of its own, with its whole path.")
-    if wish.wheels and not Path(wish.wheels).is_dir():
-        raise SetupError(f"There is no folder of wheels at {wish.wheels}.")
-    return put(_recipe(wish, folder), report=report, cancelled=cancelled, log=log)
+    return put(recipe_for(wish), report=report, cancelled=cancelled, log=log)
 
 
 def put(
@@ -136,12 +125,12 @@ def put(
     """
     folder, log = recipe.folder, log or marker.log_of(recipe.folder)
     try:
-        if _is_whole(recipe):
+        if is_whole(recipe):
             return marker.state(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
         with locks.alone(folder, cancelled) as lock, Children(log, cancelled, lock) as children:
             removal.sweep(folder)
-            if not _is_whole(recipe):  # someone else may just have made it
+            if not is_whole(recipe):  # someone else may just have made it
                 making = Making(children, report, say)
                 children.note(f"ReCam {__version__}, {sys.version.split()[0]} at {sys.executable}, on {sys.platform}")
                 _bring_about(recipe, making)
@@ -153,31 +142,43 @@ def put(
         raise _with_log(_of_the_system(error, folder), log) from error
 
 
-def _recipe(wish: Wish, folder: Path) -> Recipe:
+def recipe_for(wish: Wish) -> Recipe:
+    """What a wish comes to: an environment keeps the engines that it has.
+
+    Raises SetupError where there is no torch for this machine, or its folder is none for an environment.
+    """
+    folder = Path(wish.folder)
+    if not folder.is_absolute() or folder == folder.parent:
+        raise SetupError(f"{folder} is no folder for an environment: give one of its own, with its whole path.")
+    if wish.wheels and not Path(wish.wheels).is_dir():
+        raise SetupError(f"There is no folder of wheels at {wish.wheels}.")
     held = marker.read(folder)
     engine = wish.engine
     if held is not None and held.whole and ENGINES[1] in held.engines:
         engine = ENGINES[1]  # what it can do already, it is to keep
-    build = None
-    if engine != ENGINES[0]:
-        from . import builds
-
-        build = builds.choose(wish.torch)
+    is_chosen = held is not None and held.whole and engine in held.engines and held.build and wish.torch == "auto"
+    build = None if engine == ENGINES[0] or is_chosen else _choose_build(wish.torch, wish.wheels)
     return Recipe(
         folder=folder,
         pins=marker.pins_of(engine),
         engine=engine,
-        build=build if wish.torch != "auto" or held is None or not held.whole or not held.build else None,
+        pythons=PYTHONS,
+        build=build,
         base=wish.base,
         wheels=wish.wheels,
         verified=True,
     )
 
 
+def _choose_build(torch: str, wheels: str) -> builds.Build:
+    return builds.choose(torch, wheels=wheels)
+
+
 # What is there already
 
 
-def _is_whole(recipe: Recipe) -> bool:
+def is_whole(recipe: Recipe) -> bool:
+    """Whether all of a recipe is there, and its Python starts."""
     held = marker.read(recipe.folder)
     if held is None or not held.whole or not recipe.pins <= held.requirements:
         return False
@@ -196,8 +197,8 @@ def _runs(folder: Path) -> bool:
         return False
 
 
-def _fits(recipe: Recipe) -> bool:
-    """Whether its Python is one of those wanted."""
+def fits(recipe: Recipe) -> bool:
+    """Whether the Python that is there is one of those wanted."""
     try:
         return not unfit(replace(question(marker.interpreter(recipe.folder)), lacks=()), recipe.pythons)
     except SetupError:
@@ -206,11 +207,11 @@ def _fits(recipe: Recipe) -> bool:
 
 def _bring_about(recipe: Recipe, making: Making) -> None:
     held = marker.read(recipe.folder)
-    if held is None and recipe.take_over and _can_be_taken_over(recipe):
+    if (held is None or not held.ours) and recipe.take_over and _can_be_taken_over(recipe):
         _check_imports(recipe, making)
         making.say(f"{recipe.folder}: already holds what is needed")
         marker.write(recipe.folder, Marker(whole=True, requirements=recipe.pins))
-    elif held is not None and held.whole and held.ours and _fits(recipe):
+    elif held is not None and held.whole and held.ours and fits(recipe):
         _add(recipe, held, making)
     else:
         _make(recipe, making)
@@ -218,7 +219,7 @@ def _bring_about(recipe: Recipe, making: Making) -> None:
 
 def _can_be_taken_over(recipe: Recipe) -> bool:
     """Whether someone else made just what is wanted here."""
-    if not (recipe.folder / "pyvenv.cfg").is_file() or recipe.folder.is_symlink() or not _fits(recipe):
+    if not (recipe.folder / "pyvenv.cfg").is_file() or recipe.folder.is_symlink() or not fits(recipe):
         return False
     return recipe.pins <= {pin.partition("+")[0] for pin in marker.installed(recipe.folder)}  # 2.13.0+cpu is a 2.13.0
 
@@ -228,7 +229,7 @@ def _can_be_taken_over(recipe: Recipe) -> bool:
 
 def _make(recipe: Recipe, making: Making) -> None:
     folder = recipe.folder
-    if os.path.lexists(folder) and not _is_empty(folder):
+    if os.path.lexists(folder) and not is_empty(folder):
         removal.check(folder)  # before anything is begun
     making.phase("Looking for a Python")
     base = find_python(recipe.pythons, recipe.base)
@@ -241,7 +242,7 @@ def _make(recipe: Recipe, making: Making) -> None:
     folder.mkdir()
     begun = Marker(ours=True)
     marker.write(folder, begun)
-    ended = making.children.run([str(base), "-I", "-m", "venv", str(folder)], hear=making.say)
+    ended = making.children.run(_venv_command(base, folder), hear=making.say)
     if ended.code:
         kind, reason = _why_no_venv(ended, base, folder)
         raise SetupError(_told(reason, ended.lines), kind)
@@ -249,12 +250,17 @@ def _make(recipe: Recipe, making: Making) -> None:
     _finish(recipe, begun, recipe.pins, making)
 
 
-def _is_empty(folder: Path) -> bool:
+def _venv_command(base: Path, folder: Path) -> list[str]:
+    return [str(base), "-I", "-m", "venv", str(folder)]
+
+
+def is_empty(folder: Path) -> bool:
+    """Whether an environment can be made in a folder that is there."""
     return folder.is_dir() and not folder.is_symlink() and not set(os.listdir(folder)) - {marker.BEGUN}
 
 
 def _make_room(folder: Path) -> None:
-    if _is_empty(folder):
+    if is_empty(folder):
         (folder / marker.BEGUN).unlink(missing_ok=True)
         folder.rmdir()
     else:
@@ -275,7 +281,7 @@ def _add(recipe: Recipe, held: Marker, making: Making) -> None:
     lacking = sorted(pins - held.requirements)
     if lacking:
         making.say(f"{folder}: adding {', '.join(lacking)}")
-    _check_room(recipe)
+    _check_room(recipe, held)
     marker.write(folder, replace(held, whole=False, requirements=pins))
     try:
         _install(recipe, pins, making)
@@ -296,14 +302,14 @@ def _install(recipe: Recipe, pins: frozenset[str], making: Making) -> None:
             # A build without a local version would count as the same, and stay.
             remover = [str(marker.interpreter(folder)), "-I", "-m", "pip", "uninstall", "--yes", "torch"]
             making.children.run(remover, variables=pip.variables(scratch))
-        wanted = _with_build(pins, build, bool(recipe.wheels))
+        wanted = _with_build(pins, build)
         indexes = [build.index] if build is not None and build.index else []
         _pip(recipe, sorted(wanted), indexes, scratch, making)
 
 
-def _with_build(pins: frozenset[str], build: builds.Build | None, offline: bool) -> frozenset[str]:
-    """The requirements as pip is to have them: with torch's build, unless a folder of wheels holds what it holds."""
-    if build is None or not build.requirement or offline:
+def _with_build(pins: frozenset[str], build: builds.Build | None) -> frozenset[str]:
+    """The requirements as pip is to have them: with torch's build."""
+    if build is None or not build.requirement:
         return pins
     return frozenset(build.requirement if marker.name_of(each) == "torch" else each for each in pins)
 
@@ -373,7 +379,7 @@ def _finish(recipe: Recipe, before: Marker, pins: frozenset[str], making: Making
 def _verified(recipe: Recipe, making: Making) -> dict[str, object]:
     making.phase("Checking with a small take")
     python = marker.interpreter(recipe.folder)
-    ended = making.children.run(verify.command(python, recipe.engine), hear=making.say)
+    ended = making.children.run(_check_command(python, recipe.engine), hear=making.say)
     if ended.code:
         raise verify.failed(ended.errors, ended.code)
     found = verify.read("\n".join(ended.output))
@@ -387,6 +393,10 @@ def _verified(recipe: Recipe, making: Making) -> dict[str, object]:
         "memory": found.memory,
         "packages": list(found.packages),
     }
+
+
+def _check_command(python: Path, engine: str) -> list[str]:
+    return verify.command(python, engine)
 
 
 def _check_imports(recipe: Recipe, making: Making) -> None:
@@ -422,18 +432,24 @@ def _size(folder: Path) -> int:
 # What is wrong
 
 
-def _check_room(recipe: Recipe) -> None:
+def _check_room(recipe: Recipe, held: Marker | None = None) -> None:
     place = recipe.folder
     while not place.exists():
         place = place.parent
-    free = shutil.disk_usage(place).free
-    if free < recipe.disk + _MARGIN:
-        needed = (recipe.disk + _MARGIN) / 10**9
+    free, wanted = shutil.disk_usage(place).free, _room_needed(recipe, held) + _MARGIN
+    if free < wanted:
+        needed = wanted / 10**9
         raise SetupError(
             f"There is too little room for {recipe.folder}: about {needed:.1f} GB are needed, and "
             f"{free / 10**9:.1f} GB are free. Make room there, or choose a folder on another disk.",
             "disk",
         )
+
+
+def _room_needed(recipe: Recipe, held: Marker | None) -> int:
+    from .plan import size_of
+
+    return size_of(recipe, held).disk if recipe.engine else 0
 
 
 def _of_the_system(error: OSError, folder: Path) -> SetupError:

@@ -235,10 +235,16 @@ _KNOWN = (
     ),
     (
         "packages",
-        r"No matching distribution found for (?P<what>\S+)",
-        "There is no package {what} for {python} on this system where pip looked. In a folder of wheels it may be "
-        "missing; an index of one's own may not have it; or this system is too old or of another kind than the "
+        r"\(from versions: none\)\s.*No matching distribution found for (?P<what>\S+)",
+        "Where pip looked there is no {what} at all that {python} on this system could use. The folder of wheels or "
+        "the index (`pip config list`) may not have it; or this system is too old, or of another kind than the "
         "packages are built for.",
+    ),
+    (
+        "packages",
+        r"No matching distribution found for (?P<what>\S+)",
+        "Where pip looked there is no {what} for {python} on this system, but others. A folder of wheels, or an index "
+        "of one's own (`pip config list`), needs just that version.",
     ),
     (
         "packages",

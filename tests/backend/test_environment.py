@@ -1,300 +1,227 @@
-"""Set-up of environments, with tiny packages from a local folder in place of the real ones."""
+"""Environments by name, as a checkout has them, with tiny packages in place of the real ones."""
 
+import ensurepip
 import json
 import os
 import shutil
 import subprocess
-import sys
-import venv
-import zipfile
-from pathlib import Path
 
 import pytest
+from package_index import wheel
+from tiny_environments import HERE, version_in
 
 from backend import environment
-from backend.environment import MARKER, SetupError
-
-HERE = "{}.{}".format(*sys.version_info[:2])
-
-
-def wheel(folder, version, code, name="shot"):
-    """A package of one module as pip takes it."""
-    info = f"{name}-{version}.dist-info"
-    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as opened:
-        opened.writestr(f"{name}.py", code)
-        opened.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-        opened.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        opened.writestr(f"{info}/RECORD", f"{name}.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n")
+from backend.environment import MARKER, SetupError, making, marker, named, pip
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch):
-    """A folder for environments; what is pinned there is `shot`, of which there are versions 1, 2 and a broken 3.
-
-    Further requirements are `more`: the package `lens`, of which there are versions 1, 2+cpu and a broken 3.
-    """
-    for name in ("wheels", "requirements"):
-        (tmp_path / name).mkdir()
-    wheel(tmp_path / "wheels", "1", "version = 1")
-    wheel(tmp_path / "wheels", "2", "version = 2")
-    wheel(tmp_path / "wheels", "3", 'raise ImportError("libXi.so.6: cannot open shared object file: No such file")')
-    wheel(tmp_path / "wheels", "1", "version = 1", "lens")
-    wheel(tmp_path / "wheels", "2+cpu", "version = 2", "lens")
-    wheel(tmp_path / "wheels", "3", "raise ImportError('no')", "lens")
-    for name in ("PIP_EXTRA_INDEX_URL", "PIP_INDEX_URL"):
-        monkeypatch.delenv(name, raising=False)
+def checkout(place, monkeypatch):
+    """Where `make` finds nothing but the tiny packages; `tiny` needs shot, and `more` is lens."""
+    wheel(place.wheels, "1", "version = 1", "lens")
+    wheel(place.wheels, "2+cpu", "version = 2", "lens")
+    wheel(place.wheels, "3", "raise ImportError('no')", "lens")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", (tmp_path / "wheels").as_uri())
-    monkeypatch.setattr(environment, "REQUIREMENTS", tmp_path / "requirements")
-    known = environment.Environment(pythons=(HERE,), imports=("shot",))
-    monkeypatch.setattr(environment, "ENVIRONMENTS", {"tiny": known})
-    monkeypatch.setattr(environment, "FURTHER", {"more": ("lens",)})
-    pin("1", tmp_path)
-    pin("1", tmp_path, "lens")
-    return tmp_path / 'it\'s "here" é 日本'
-
-
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory):
-    path = tmp_path_factory.mktemp("empty") / "environment"
-    venv.create(path, with_pip=True)
-    return path
-
-
-@pytest.fixture
-def quick(monkeypatch, empty):
-    """A copy of an empty environment where one would be made: that takes seconds."""
-    run = environment._run
-
-    def copy_or_run(command, *rest):
-        if "venv" in command:
-            shutil.copytree(empty, command[-1], symlinks=True, dirs_exist_ok=True)
-        else:
-            run(command, *rest)
-
-    monkeypatch.setattr(environment, "_run", copy_or_run)
-
-
-def pin(version, folder, name="shot"):
-    file = {"shot": "tiny.txt", "lens": "more.txt"}[name]
-    (folder / "requirements" / file).write_text(f"# a comment\n{name}=={version}\n")
+    monkeypatch.setenv("PIP_FIND_LINKS", place.wheels.as_uri())
+    known = named.Environment(pythons=(HERE,), imports=("shot",))
+    monkeypatch.setattr(named, "ENVIRONMENTS", {"tiny": known})
+    monkeypatch.setattr(named, "FURTHER", {"more": ""})
+    place.pin("tiny", "shot==1")
+    place.pin("more", "lens==1")
+    place.folder = place.environments / "tiny"
+    return place
 
 
 def make(place, *also):
     said = []
-    return environment.make("tiny", place, also=also, say=said.append), said
+    return environment.make("tiny", place.environments, also=also, say=said.append), said
 
 
-def version_in(python, name="shot"):
-    code = f"import {name}; print({name}.version)"
-    return subprocess.run([str(python), "-c", code], capture_output=True, text=True).stdout.strip()
-
-
-def marker(place):
-    return json.loads((place / "tiny" / MARKER).read_text())
-
-
-def test_makes_keeps_and_makes_anew(place, request):
-    python, said = make(place)
+def test_makes_keeps_and_makes_anew(checkout, request, empty):
+    checkout.pin("pip", f"pip=={ensurepip.version()}")  # what a Python brings, as there is no other to be had here
+    python, said = make(checkout)
     assert version_in(python) == "1"
-    assert marker(place)["whole"] is True
-    assert said
+    assert checkout.marker()["whole"] is True
+    assert "s, " in said[-1]
+    assert said[-1].endswith("MB on disk")
 
-    _, said = make(place)
+    _, said = make(checkout)
     assert said == []
 
     request.getfixturevalue("quick")  # one is made in earnest
+    checkout.pin("pip", "pip==" + ".".join(map(str, pip.version(empty))))
     # the Python that it was made with goes away, as with an upgrade of the system's
     python.unlink()
     python.symlink_to("/nowhere/python3")
-    assert version_in(make(place)[0]) == "1"
+    assert version_in(make(checkout)[0]) == "1"
 
     # what is pinned changes, and cannot be imported on this machine
-    pin("3", place.parent)
+    checkout.pin("tiny", "shot==3")
     with pytest.raises(SetupError, match=r"(?s)cannot be imported.*libXi\.so\.6 is missing.*apt-get install.*libxi6"):
-        make(place)
-    assert marker(place)["whole"] is False
+        make(checkout)
+    assert checkout.marker()["whole"] is False
 
     # a half-made one is made anew
-    pin("2", place.parent)
-    assert version_in(make(place)[0]) == "2"
+    checkout.pin("tiny", "shot==2")
+    assert version_in(make(checkout)[0]) == "2"
 
 
-def test_shell_fails_with_what_pip_said(place, quick, capsys):
-    pin("99", place.parent)
-    assert environment.main(["make", "tiny", "--folder", str(place)]) == 1
-    message = capsys.readouterr().err
-    assert "could not be installed" in message
-    assert "shot==99" in message.partition("could not be installed")[2]
-    assert marker(place)["whole"] is False
+def test_shell_fails_with_what_pip_said_and_where_the_log_is(checkout, quick, capsys):
+    checkout.pin("tiny", "shot==99")
+    assert environment.main(["make", "tiny", "--folder", str(checkout.environments)]) == 1
+    message = capsys.readouterr().err.partition("could not be installed")[2]
+    assert "there is no shot==99" in message
+    assert "versions: 1, 2, 3" in message
+    log = message.rpartition("The whole log: ")[2].strip()
+    with open(log, encoding="utf-8") as opened:
+        assert "shot==99" in opened.read()
+    assert checkout.marker()["whole"] is False
 
 
-def test_adds_what_a_whole_one_lacks_without_making_it_anew(place, quick, monkeypatch):
-    python, _ = make(place)
-    kept = python.parent.parent / "kept.txt"
+def test_adds_what_a_whole_one_lacks_and_what_changed_without_making_it_anew(checkout, quick):
+    python, _ = make(checkout)
+    kept = python.parent / "kept.txt"
     kept.write_text("here since it was made")
-    during = []
-    install = environment._install
-    monkeypatch.setattr(environment, "_install", lambda *rest: (during.append(marker(place)), install(*rest)))
 
-    assert make(place, "more")[0] == python
+    assert make(checkout, "more")[0] == python
     assert (version_in(python), version_in(python, "lens"), kept.exists()) == ("1", "1", True)
-    assert [each["whole"] for each in during] == [False]
-    assert marker(place) == during[0] | {"whole": True, "requirements": ["lens==1", "shot==1"]}
-    assert (make(place)[1], make(place, "more")[1], len(during)) == ([], [], 1)
+    assert checkout.marker()["requirements"] == ["lens==1", "shot==1"]
+    assert make(checkout)[1] == make(checkout, "more")[1] == []
 
-    # another version of what it holds: one that is added to would be neither the old nor the new
-    pin("2", place.parent, "lens")
-    python, _ = make(place, "more")
-    assert (version_in(python), version_in(python, "lens"), kept.exists()) == ("1", "2", False)
+    checkout.pin("more", "lens==2")
+    make(checkout, "more")
+    assert (version_in(python), version_in(python, "lens"), kept.exists()) == ("1", "2", True)
+    assert checkout.marker()["requirements"] == ["lens==2", "shot==1"]
 
 
-def test_addition_that_pip_refuses_leaves_what_there_was(place, quick):
-    python, _ = make(place)
-    before = marker(place)
-    pin("99", place.parent, "lens")
+def test_addition_that_pip_refuses_leaves_what_there_was(checkout, quick):
+    python, _ = make(checkout)
+    before = checkout.marker()
+    checkout.pin("more", "lens==99")
     with pytest.raises(SetupError, match=r"(?s)could not be installed.*lens==99"):
-        make(place, "more")
-    assert marker(place) == before
-    assert (make(place)[1], version_in(python)) == ([], "1")
+        make(checkout, "more")
+    assert checkout.marker() == before
+    assert (make(checkout)[1], version_in(python)) == ([], "1")
 
 
 @pytest.mark.parametrize("end", ["interrupted", "changed and refused", "cannot be imported"])
-def test_addition_that_is_half_made_is_made_anew(place, quick, monkeypatch, end):
-    python, _ = make(place)
-    stray = python.parent.parent / "stray.txt"
+def test_addition_that_is_half_made_is_made_anew(checkout, quick, monkeypatch, end):
+    python, _ = make(checkout)
+    stray = python.parent / "stray.txt"
     stray.write_text("left by what was half made")
-    install = environment._install
+    install = making._install
 
-    def stop(path, pins, say):
+    def stop(*rest):
         if end != "interrupted":
-            install(path, pins, say)
+            install(*rest)
             raise SetupError("no room for the rest")
         raise KeyboardInterrupt
 
     if end == "cannot be imported":
-        pin("3", place.parent, "lens")
+        wheel(checkout.wheels, "4", "raise ImportError('no')")
+        checkout.pin("tiny", "shot==4")
     else:
-        monkeypatch.setattr(environment, "_install", stop)
+        monkeypatch.setattr(making, "_install", stop)
     with pytest.raises((SetupError, KeyboardInterrupt)):
-        make(place, "more")
-    assert marker(place)["whole"] is False
+        make(checkout, "more")
+    assert checkout.marker()["whole"] is False
 
-    monkeypatch.setattr(environment, "_install", install)
-    pin("1", place.parent, "lens")
-    python, _ = make(place, *(["more"] if end == "interrupted" else []))
-    assert (version_in(python), marker(place)["whole"], stray.exists()) == ("1", True, False)
-    assert version_in(python, "lens") == ("1" if end == "interrupted" else "")
+    monkeypatch.setattr(making, "_install", install)
+    checkout.pin("tiny", "shot==1")
+    python, _ = make(checkout, "more")
+    assert (version_in(python), checkout.marker()["whole"], stray.exists()) == ("1", True, False)
+    assert version_in(python, "lens") == "1"
 
 
-def test_takes_over_what_is_right_and_never_removes_it(place, empty):
-    path = place / "tiny"
+def test_takes_over_what_is_right_and_never_changes_it(checkout, empty):
+    path = checkout.folder
     shutil.copytree(empty, path, symlinks=True)
     python = environment.interpreter(path)
     subprocess.run([str(python), "-m", "pip", "install", "-q", "shot==1", "lens==2+cpu"], check=True)
     (path / "mine.txt").write_text("mine")
 
-    assert make(place)[0] == python
-    assert (marker(place)["whole"], marker(place)["ours"]) == (True, False)
+    assert make(checkout)[0] == python
+    assert (checkout.marker()["whole"], checkout.marker()["ours"]) == (True, False)
 
     # a build for one kind of machine is of the version that is pinned
-    pin("2", place.parent, "lens")
-    assert make(place, "more")[0] == python
-    assert marker(place)["requirements"] == ["lens==2", "shot==1"]
-    pin("1", place.parent, "lens")
+    checkout.pin("more", "lens==2")
+    assert make(checkout, "more")[0] == python
+    assert checkout.marker()["requirements"] == ["lens==2", "shot==1"]
+    checkout.pin("more", "lens==1")
     with pytest.raises(SetupError, match="not made by ReCam"):
-        make(place, "more")
+        make(checkout, "more")
     assert version_in(python, "lens") == "2"
 
-    pin("2", place.parent)
+    checkout.pin("tiny", "shot==2")
     with pytest.raises(SetupError, match="not made by ReCam"):
-        make(place)
+        make(checkout)
+    with pytest.raises(SetupError, match="not made by ReCam"):
+        environment.remove(path)
     assert (path / "mine.txt").read_text() == "mine"
     assert version_in(python) == "1"
 
 
-def test_leaves_folders_of_others_alone(place):
-    path = place / "tiny"
-    path.mkdir(parents=True)
-    (path / "mine.txt").write_text("mine")
+def test_leaves_folders_of_others_alone(checkout):
+    checkout.folder.mkdir(parents=True)
+    (checkout.folder / "mine.txt").write_text("mine")
     with pytest.raises(SetupError, match="not made by ReCam"):
-        make(place)
-    assert (path / "mine.txt").read_text() == "mine"
+        make(checkout)
+    assert (checkout.folder / "mine.txt").read_text() == "mine"
 
 
-def test_does_not_follow_a_link_out_of_its_folder(place):
+def test_does_not_follow_a_link_out_of_its_folder(checkout):
     """Not even where a marker lies at the other end."""
-    elsewhere = place.parent / "elsewhere"
+    elsewhere = checkout.root / "elsewhere"
     elsewhere.mkdir()
-    ours = {"recam_environment": 1, "ours": True, "whole": False, "requirements": []}
-    (elsewhere / MARKER).write_text(json.dumps(ours))
-    place.mkdir()
-    (place / "tiny").symlink_to(elsewhere)
-    with pytest.raises(SetupError, match="not made by ReCam"):
-        make(place)
+    marker.write(elsewhere, marker.Marker(ours=True))
+    checkout.environments.mkdir()
+    checkout.folder.symlink_to(elsewhere)
+    with pytest.raises(SetupError, match="no folder of its own"):
+        make(checkout)
     assert (elsewhere / MARKER).is_file()
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"recam_environment": 99, "ours": true}'])
-def test_a_marker_that_cannot_be_read_is_none(place, text):
-    path = place / "tiny"
-    path.mkdir(parents=True)
-    (path / MARKER).write_text(text)
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"recam_environment": 99, "ours": true}', "[" * 100000])
+def test_a_marker_that_cannot_be_read_is_none(checkout, text):
+    checkout.folder.mkdir(parents=True)
+    (checkout.folder / MARKER).write_text(text)
     with pytest.raises(SetupError, match="not made by ReCam"):
-        make(place)
-    assert (path / MARKER).read_text() == text
+        make(checkout)
+    assert (checkout.folder / MARKER).read_text() == text
 
 
-@pytest.mark.skipif(os.name == "nt", reason="flock is POSIX's")
-def test_two_do_not_make_one_environment(place):
-    import fcntl
-
-    place.mkdir()
-    with open(place / ".tiny.lock", "w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(SetupError, match="Another process"):
-            make(place)
-
-
-def test_says_which_python_is_missing_and_what_was_tried(tmp_path, monkeypatch):
-    broken = tmp_path / "python3.99"
-    broken.write_text("#!/bin/sh\necho 'no module named venv' >&2\nexit 1\n")
-    broken.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    with pytest.raises(SetupError, match=r"(?s)Python 3\.99 is needed.*python3\.99: no module named venv"):
-        environment.find_python(["3.99"])
-
-
-def test_finds_a_python_by_its_version():
-    found = environment.find_python(["3.99", HERE])
-    done = subprocess.run([str(found), "-V"], capture_output=True, text=True)
-    assert done.stdout.startswith(f"Python {HERE}.")
-
-
-def test_finds_pyenvs_python(tmp_path, monkeypatch):
-    """Which PATH need not know of."""
-    there = tmp_path / "versions" / f"{HERE}.77" / "bin" / f"python{HERE}"
-    there.parent.mkdir(parents=True)
-    there.symlink_to(sys.executable)
-    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
-    monkeypatch.setenv("PATH", "")
-    monkeypatch.setattr(sys, "_base_executable", "/nowhere/python")
-    assert environment.find_python([HERE]) == there
+def test_a_marker_of_the_first_kind_still_counts(checkout, quick):
+    """Environments that were made before verification was part of it are not made again."""
+    make(checkout)
+    first = {"recam_environment": 1, "whole": True, "ours": True, "requirements": ["shot==1"]}
+    (checkout.folder / MARKER).write_text(json.dumps(first))
+    assert make(checkout)[1] == []
+    assert environment.state(checkout.folder).kind == "ready"
 
 
 def test_blenders_are_those_with_a_python(monkeypatch):
     def find(versions):
         if "3.11" not in versions:
             raise SetupError("none")
-        return Path("/python3.11")
 
-    monkeypatch.setattr(environment, "find_python", find)
+    monkeypatch.setattr(named, "find_python", find)
     assert environment.blenders() == ["blender-4.2", "blender-4.5", "blender-5.0"]
 
 
 def test_every_environment_has_pinned_requirements():
-    for name in [*environment.ENVIRONMENTS, *environment.FURTHER]:
-        lines = (environment.REQUIREMENTS / f"{name}.txt").read_text().splitlines()
+    for name in [*named.ENVIRONMENTS, *named.FURTHER, "pip"]:
+        lines = (marker.REQUIREMENTS / f"{name}.txt").read_text().splitlines()
         pins = [line for line in lines if line and not line.startswith("#")]
         assert pins
         assert all(line.count("==") == 1 for line in pins), name
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell script")
+def test_a_python_that_makes_no_environment_is_told(checkout, monkeypatch):
+    script = checkout.root / "no venv"
+    script.write_text("#!/bin/sh\necho 'ensurepip is broken here' >&2\nexit 1\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(making, "_venv_command", lambda base, folder: [str(script)])
+    with pytest.raises(SetupError, match=r"(?s)could not make an environment.*ensurepip is broken here") as caught:
+        make(checkout)
+    assert caught.value.kind == "python"
+    assert environment.state(checkout.folder).kind == "unfinished"

@@ -1,0 +1,331 @@
+"""Set-up as Blender and a shell ask for it: made, added to, brought up to date, told; from wheels and from an index."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from package_index import wheel
+
+from backend import __version__, environment
+from backend.contract import Progress
+from backend.environment import MARKER, SetupError, making
+from backend.environment.messages import State
+
+
+def test_makes_one_in_earnest_and_tells_of_it(place):
+    told = []
+    made = place.install(report=told.append)
+
+    assert made.kind == "ready"
+    assert made.engines == ("reproject",)
+    assert (made.recam, made.device, made.memory) == (__version__, "CPU", 1000)
+    assert made.python == str(environment.interpreter(place.folder))
+    assert made.python_version == ".".join(map(str, sys.version_info[:3]))
+    assert "shot==1" in made.packages
+    assert made.size > 10**6
+    assert made.made.startswith("20")
+    assert made.made.endswith("+00:00")
+    assert environment.state(place.folder) == made == State.from_json(made.to_json())
+    assert place.version_of() == "1"
+
+    phases = list(dict.fromkeys(each.phase for each in told))
+    in_order = ["Making the environment", "Looking for packages", "Installing packages", "Checking with a small take"]
+    assert [each for each in phases if each in in_order] == in_order
+    log = environment.log_of(place.folder).read_text(encoding="utf-8")
+    assert "Successfully installed shot-1" in log
+    assert sorted(each.name for each in place.environments.iterdir()) == [
+        ".environment.lock",
+        "environment",
+        "environment.log",
+    ]
+
+
+def test_a_ready_one_is_left_as_it_is_and_nothing_is_told(place, quick):
+    first = place.install()
+    before = (place.folder / MARKER).stat().st_mtime_ns
+    told = []
+    assert place.install(report=told.append) == first
+    assert told == []
+    assert (place.folder / MARKER).stat().st_mtime_ns == before
+
+
+def test_adds_the_engine_with_torch_in_place_and_keeps_it(place, quick):
+    place.install()
+    kept = place.folder / "lib" / "kept.txt"
+    kept.write_text("here since it was made")
+
+    made = place.install(engine="recammaster", torch="cpu")
+    assert made.engines == ("reproject", "recammaster")
+    assert made.torch == "1+cpu"
+    assert kept.exists()
+
+    # who asks for the lesser engine afterwards does not lose the other, also where its pins change
+    assert place.install() == made
+    wheel(place.wheels, "2", "version = '2'", "torch")
+    place.pin("recammaster", "torch==2")
+    assert environment.state(place.folder).kind == "outdated"
+    made = place.install()
+    assert (made.kind, made.engines, made.torch) == ("ready", ("reproject", "recammaster"), "2")
+
+
+def test_another_build_of_torch_takes_the_place_of_the_first(place, quick, index):
+    assert place.install(wheels="", engine="recammaster", torch="cpu").torch == "1+cpu"
+    assert place.install(wheels="", engine="recammaster").torch == "1+cpu"  # auto: what there is
+    assert place.install(wheels="", engine="recammaster", torch="cu9").torch == "1+cu9"
+    assert place.install(wheels="", engine="recammaster", torch="auto").torch == "1+cu9"
+    # a build whose name is no part of its version, as on PyPI
+    wheel(place.wheels, "1", "version = '1'", "torch")
+    plain = making._choose_build("mps", "")
+    plain.requirement = "torch===1"
+    making._choose_build = lambda torch, wheels: plain  # put back by the fixture that replaced it
+    assert place.install(wheels="", engine="recammaster", torch="mps").torch == "1"
+
+
+def test_pins_of_a_newer_recam_are_brought_in_place(place, quick):
+    place.install()
+    kept = place.folder / "lib" / "kept.txt"
+    kept.write_text("here since it was made")
+    place.pin("backend", "shot==2")
+    assert environment.state(place.folder).kind == "outdated"
+    made = place.install()
+    assert (made.kind, place.version_of(), kept.exists()) == ("ready", "2", True)
+    assert place.marker()["requirements"] == ["shot==2"]
+
+
+def test_an_upgrade_that_does_not_work_is_not_ready_and_the_next_begins_anew(place, quick):
+    place.install()
+    place.pin("backend", "shot==3")
+    with pytest.raises(SetupError, match=r"does not work.*libXi\.so\.6") as caught:
+        place.install()
+    assert caught.value.kind == "verify"
+    assert environment.state(place.folder).kind == "unfinished"
+    place.pin("backend", "shot==2")
+    assert place.install().kind == "ready"
+    assert place.version_of() == "2"
+
+
+def test_one_without_its_python_is_unfinished_and_made_again(place, quick):
+    """As where the system's Python was upgraded, or Blender was."""
+    place.install()
+    python = environment.interpreter(place.folder)
+    python.unlink()
+    python.symlink_to("/nowhere/python3")
+    assert environment.state(place.folder).kind == "unfinished"
+    assert place.install().kind == "ready"
+
+
+def test_one_of_a_python_that_no_longer_will_do_is_made_again(place, quick, monkeypatch):
+    place.install()
+    stray = place.folder / "lib" / "stray.txt"
+    stray.write_text("of the old Python")
+    place.pin("backend", "shot==2")
+    fits = making.fits
+    monkeypatch.setattr(making, "fits", lambda recipe: stray.exists() is False and fits(recipe))
+    assert place.install().kind == "ready"
+    assert not stray.exists()
+
+
+# From a folder of wheels
+
+
+def test_with_wheels_nothing_goes_online(place, quick, index, monkeypatch, tmp_path):
+    """Not even to where pip's own settings point."""
+    settings = tmp_path / "pip.conf"
+    settings.write_text(f"[global]\nindex-url = {index.url}\nfind-links = {index.url}shot/\n")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(settings))
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", index.url)
+    assert place.install().kind == "ready"
+    assert index.asked == []
+
+
+def test_wheels_that_do_not_suffice_are_told_by_name(place, quick):
+    (place.wheels / "shot-1-py3-none-any.whl").unlink()
+    with pytest.raises(SetupError, match=r"there is no shot==1") as caught:
+        place.install()
+    assert caught.value.kind == "packages"
+    assert "wheels" in str(caught.value)
+
+
+def test_wheels_of_another_platform_do_not_count(place, quick):
+    (place.wheels / "shot-1-py3-none-any.whl").rename(place.wheels / "shot-1-cp27-cp27m-win32.whl")
+    with pytest.raises(SetupError, match="there is no shot==1"):
+        place.install()
+
+
+def test_nothing_is_built_from_source(place, quick):
+    """What is no wheel would run its own code, and need compilers."""
+    (place.wheels / "shot-1-py3-none-any.whl").unlink()
+    (place.wheels / "shot-1.tar.gz").write_bytes(b"")
+    with pytest.raises(SetupError, match="there is no shot==1"):
+        place.install()
+
+
+def test_no_folder_of_wheels_and_no_whole_path_are_told_at_once(place):
+    with pytest.raises(SetupError, match="no folder of wheels"):
+        place.install(wheels=str(place.root / "not there"))
+    with pytest.raises(SetupError, match="whole path"):
+        place.install(folder="environment")
+    with pytest.raises(SetupError, match="whole path"):
+        place.install(folder="/")
+    assert not place.environments.exists()
+
+
+# From an index
+
+
+def test_what_lacks_is_downloaded_with_bytes_and_their_speed(place, quick, index):
+    wheel(place.wheels, "5", "version = 5", size=1_200_000)
+    place.pin("backend", "shot==5")
+    index.speed = 1_500_000
+    told = []
+    assert place.install(wheels="", report=told.append).kind == "ready"
+    assert index.downloads() == ["shot-5-py3-none-any.whl"]
+    bytes_told = [each for each in told if each.phase == "Downloading shot"]
+    total = (place.wheels / "shot-5-py3-none-any.whl").stat().st_size
+    assert bytes_told[-1].step == bytes_told[-1].total == total
+    assert {each.unit for each in bytes_told} == {"bytes"}
+    assert [each.step for each in bytes_told] == sorted(each.step for each in bytes_told)
+    speeds = [each.per_second for each in bytes_told if each.per_second]
+    assert speeds
+    assert all(10**5 < each < 3 * 10**6 for each in speeds), speeds
+    assert any(each.seconds_left for each in bytes_told)
+    installing = [each for each in told if each.phase == "Installing packages"]
+    assert all(isinstance(each, Progress) and each.total == 1 for each in installing)
+
+
+def test_pip_is_brought_first_where_it_is_older(place, quick, index, empty):
+    """The pip that tells bytes: here the one that is there already, by another number."""
+    wheel(place.wheels, "99", "version = 99", "pip_stand_in")
+    place.pin("pip", "pip_stand_in==99")
+    place.install(wheels="")
+    assert index.downloads() == ["pip_stand_in-99-py3-none-any.whl", "shot-1-py3-none-any.whl"]
+    place.install(wheels="")
+    assert len(index.downloads()) == 2
+
+
+def test_settings_that_put_packages_elsewhere_are_not_heeded(place, quick, index, monkeypatch, tmp_path):
+    for name in ("TARGET", "PREFIX", "ROOT", "USER", "DRY_RUN", "REQUIREMENT", "NO_BINARY"):
+        monkeypatch.setenv(f"PIP_{name}", str(tmp_path / "elsewhere"))
+    assert place.install(wheels="").kind == "ready"
+    assert place.version_of() == "1"
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_passwords_in_addresses_are_not_written_down(place, quick, index, monkeypatch):
+    monkeypatch.setenv("PIP_INDEX_URL", index.url.replace("://", "://me:secret123@"))
+    index.password = "me:secret123"
+    place.pin("backend", "shot==99")
+    with pytest.raises(SetupError) as caught:
+        place.install(wheels="")
+    log = environment.log_of(place.folder).read_text(encoding="utf-8")
+    assert "secret123" not in log + str(caught.value)
+    place.pin("backend", "shot==1")
+    assert place.install(wheels="").kind == "ready"
+
+
+# Cancelled
+
+
+@pytest.mark.parametrize("phase", ["Making the environment", "Downloading shot", "Checking with a small take"])
+def test_cancelled_it_stops_at_once_and_goes_on_later(place, quick, index, phase):
+    name = wheel(place.wheels, "5", "version = 5", size=1_200_000).name
+    place.pin("backend", "shot==5")
+    index.pause.add(name)
+    asked, phases = threading.Event(), []
+
+    def report(progress):
+        phases.append(progress.phase)
+        if progress.phase.startswith("Checking") or phase in ("Making the environment",):
+            index.go.set()
+        if progress.phase == phase:
+            asked.set()
+
+    if phase.startswith("Checking"):
+        index.go.set()
+    began = time.monotonic()
+    with pytest.raises(SetupError) as caught:
+        place.install(wheels="", report=report, cancelled=asked.is_set)
+    assert caught.value.kind == "cancelled"
+    assert time.monotonic() - began < 20
+    assert phases[-1] == phase
+    assert environment.state(place.folder).kind in ("unfinished", "missing")
+    index.go.set()
+    assert place.install(wheels="").kind == "ready"
+
+
+# What a folder's state is
+
+
+def test_state_of_any_folder_takes_no_process_and_a_millisecond(place, quick, monkeypatch):
+    place.install()
+    monkeypatch.setattr(subprocess, "Popen", None)
+    times = []
+    for _ in range(50):
+        began = time.perf_counter()
+        assert environment.state(place.folder).kind == "ready"
+        times.append(time.perf_counter() - began)
+    assert min(times) < 0.001
+
+
+def test_state_of_what_is_no_environment(place):
+    folder = place.folder
+    assert environment.state(folder).kind == "missing"
+    folder.mkdir(parents=True)
+    assert environment.state(folder).kind == "missing"
+    (folder / "mine.txt").write_text("mine")
+    assert environment.state(folder).kind == "foreign"
+    assert environment.state(folder / "mine.txt").kind == "foreign"
+    assert environment.state(folder / "mine.txt" / "below").kind == "missing"
+    assert environment.state(folder / ("x" * 300)).kind == "missing"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"engines": 7},
+        {"engines": [[]]},
+        {"engines": ["reproject", "evil"]},
+        {"memory": -1},
+        {"memory": "much"},
+        {"size": 1e400},
+        {"torch": None},
+        {"packages": ["a\0b"]},
+        {"kind": "ready", "folder": "/", "python": "/bin/sh", "python_version": ["x"]},
+        [],
+        "text",
+    ],
+)
+def test_a_hostile_marker_never_raises_and_names_no_other_python(place, told):
+    python = environment.interpreter(place.folder)
+    python.parent.mkdir(parents=True)
+    python.write_text("")
+    data = {"recam_environment": 1, "whole": True, "ours": True, "requirements": ["shot==1"], "state": told}
+    (place.folder / MARKER).write_text(json.dumps(data))
+    found = environment.state(place.folder)
+    assert found.kind in ("unfinished", "ready")
+    assert found.folder == str(place.folder)
+    assert found.python in ("", str(environment.interpreter(place.folder)))
+
+
+def test_default_folders(monkeypatch, tmp_path):
+    monkeypatch.setenv("RECAM_DATA", str(tmp_path / "data"))
+    assert environment.default_folder() == tmp_path / "data" / "environment"
+    monkeypatch.delenv("RECAM_DATA")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "xdg"))
+    if sys.platform.startswith("linux"):
+        assert environment.default_folder() == tmp_path / "xdg" / "recam" / "environment"
+
+
+def test_it_imports_little(tmp_path):
+    """Blender imports this for the state, while it starts."""
+    code = (
+        "import backend.environment, sys; print([each for each in ('numpy', 'pip', 'asyncio') if each in sys.modules])"
+    )
+    root = os.path.dirname(os.path.dirname(environment.__file__))
+    variables = os.environ | {"PYTHONPATH": os.path.dirname(root)}
+    done = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
