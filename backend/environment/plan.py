@@ -10,6 +10,7 @@ from ..contract import ENGINES
 from . import builds, making, marker, removal, sizes
 from .errors import SetupError
 from .making import Recipe
+from .marker import Marker
 from .messages import Plan, Wish
 from .pythons import find_python, question
 
@@ -20,10 +21,10 @@ def plan(wish: Wish) -> Plan:
     Raises:
         SetupError: it could not do it: there is no Python for it, the folder is somebody else's, the driver too old.
     """
-    folder = Path(wish.folder)
     recipe = making.recipe_for(wish)
+    folder = recipe.folder
     if making.is_whole(recipe):
-        return _with_own_python("nothing", recipe)
+        return _with_own_python("nothing", recipe, sizes.NOTHING)
     held = marker.read(folder)
     if held is not None and held.whole and held.ours and making.fits(recipe):
         return _with_own_python("add", recipe, size_of(recipe, held))
@@ -34,16 +35,31 @@ def plan(wish: Wish) -> Plan:
     return _plan("repair" if there else "make", recipe, python, question(python).version, size_of(recipe, None))
 
 
-def size_of(recipe: Recipe, held: marker.Marker | None) -> sizes.Size:
-    """What it takes to make what a recipe says, or to add what is not held: a download, and room on the disk."""
+def size_of(recipe: Recipe, held: Marker | None) -> sizes.Size:
+    """What is to be downloaded and must be free, about, for a recipe.
+
+    Args:
+        recipe: what is wanted.
+        held: what a whole environment that is added to has; none: all is made. Of what a whole one has, an engine of
+            which anything is to be replaced counts in full, but for torch.
+    """
+    build = recipe.build
+    torch = sizes.Size(build.download, build.disk) if build is not None else sizes.NOTHING
     if held is None:
-        size = _size(recipe, bare=True, reproject=True, recammaster=recipe.engine != ENGINES[0])
+        large = recipe.engine not in ("", ENGINES[0])
+        parts = {"bare": True, "reproject": True, "recammaster": large}
     else:
-        size = _to_add(recipe, held)
+        lacking, small = recipe.pins - held.requirements, marker.pins_of(ENGINES[0])
+        if (build is None or held.build == build.name) and not any(marker.name_of(each) == "torch" for each in lacking):
+            torch = sizes.NOTHING
+        others = any(marker.name_of(each) != "torch" for each in lacking - small)
+        parts = {"bare": False, "reproject": bool(lacking & small), "recammaster": others}
+    size = sizes.of_set_up(builds.platform_of(platforms.system(), platforms.machine()), torch=torch, **parts)
+    # From a folder of wheels pip takes them where they lie.
     return sizes.Size(0, size.disk - size.download) if recipe.wheels else size
 
 
-def _with_own_python(action: str, recipe: Recipe, size: sizes.Size = sizes.NOTHING) -> Plan:
+def _with_own_python(action: str, recipe: Recipe, size: sizes.Size) -> Plan:
     python = marker.interpreter(recipe.folder)
     version = marker.state(recipe.folder).python_version or question(python).version
     return _plan(action, recipe, python, version, size)
@@ -60,31 +76,6 @@ def _plan(action: str, recipe: Recipe, python: Path, version: str, size: sizes.S
         download=size.download,
         disk=size.disk,
         free=_free(recipe.folder),
-    )
-
-
-def _to_add(recipe: Recipe, held: marker.Marker) -> sizes.Size:
-    """What a whole environment lacks. An engine of which anything is to be replaced counts in full."""
-    lacking = recipe.pins - held.requirements
-    small = marker.pins_of(ENGINES[0])
-    another_build = recipe.build is not None and held.build != recipe.build.name
-    return _size(
-        recipe,
-        bare=False,
-        reproject=bool(lacking & small),
-        recammaster=any(marker.name_of(each) != "torch" for each in lacking - small),
-        torch=another_build or any(marker.name_of(each) == "torch" for each in lacking),
-    )
-
-
-def _size(recipe: Recipe, *, bare: bool, reproject: bool, recammaster: bool, torch: bool = True) -> sizes.Size:
-    build = recipe.build
-    return sizes.of_set_up(
-        builds.platform_of(platforms.system(), platforms.machine()),
-        bare=bare,
-        reproject=reproject,
-        recammaster=recammaster,
-        torch=sizes.Size(build.download, build.disk) if build is not None and torch else sizes.NOTHING,
     )
 
 
