@@ -15,7 +15,7 @@ from .errors import ReCamError
 from .planning import Step
 
 _DIALOG_WIDTH = 520
-_CHARACTERS = 80  # of a line in it
+_CHARACTERS = 72  # of a line in it
 _MOST_PATHS = 8
 
 
@@ -27,7 +27,9 @@ class RECAM_OT_models_get(bpy.types.Operator):
     bl_options = {"INTERNAL"}
 
     ids: bpy.props.StringProperty(  # type: ignore[valid-type]
-        name="Models", description="Ids from the catalogue, with spaces between them; none: what ReCamMaster needs"
+        name="Models",
+        description="Ids from the catalogue, with spaces between them; none: what ReCamMaster needs",
+        options={"SKIP_SAVE"},  # or a button that names none would mean those of the last one
     )
 
     @classmethod
@@ -60,7 +62,7 @@ class RECAM_OT_models_get(bpy.types.Operator):
         layout = self.layout
         asked = self._asked()
         for each in asked:
-            box = layout.box()
+            box = layout.box().column(align=True)
             row = box.split(factor=0.75)
             row.label(text=each.entry.title)
             row.label(text=size_in_words(each.entry))
@@ -100,7 +102,9 @@ class RECAM_OT_models_cancel(bpy.types.Operator):
     bl_label = "Cancel Download"
     bl_options = {"INTERNAL"}
 
-    id: bpy.props.StringProperty(name="Model", description="An id from the catalogue; none: all")  # type: ignore[valid-type]
+    id: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Model", description="An id from the catalogue; none: all", options={"SKIP_SAVE"}
+    )
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
@@ -128,7 +132,9 @@ class RECAM_OT_models_locate(bpy.types.Operator):
         default="*.safetensors;*.sft;*.ckpt;*.pth;*.pt;*.bin;*.json;*.model", options={"HIDDEN"}
     )
     id: bpy.props.StringProperty(  # type: ignore[valid-type]
-        name="Model", description="What it should be, an id from the catalogue; none: any", options={"HIDDEN"}
+        name="Model",
+        description="What it should be, an id from the catalogue; none: any",
+        options={"HIDDEN", "SKIP_SAVE"},
     )
 
     @classmethod
@@ -174,7 +180,9 @@ class RECAM_OT_models_take(bpy.types.Operator):
     bl_label = "Use"
     bl_options = {"INTERNAL"}
 
-    path: bpy.props.StringProperty(name="Path", description="Of one of those found; none: all")  # type: ignore[valid-type]
+    path: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Path", description="Of one of those found; none: all", options={"SKIP_SAVE"}
+    )
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
@@ -200,7 +208,9 @@ class RECAM_OT_models_forget(bpy.types.Operator):
     bl_options = {"INTERNAL"}
 
     path: bpy.props.StringProperty(  # type: ignore[valid-type]
-        name="Path", description="Of what is used where it lies; none: what the search found"
+        name="Path",
+        description="Of what is used where it lies; none: what the search found",
+        options={"SKIP_SAVE"},
     )
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
@@ -223,7 +233,9 @@ class RECAM_OT_models_remove(bpy.types.Operator):
     bl_label = "Remove Model"
     bl_options = {"INTERNAL"}
 
-    id: bpy.props.StringProperty(name="Model", description="An id from the catalogue")  # type: ignore[valid-type]
+    id: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Model", description="An id from the catalogue", options={"SKIP_SAVE"}
+    )
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         """Show which files would go."""

@@ -7,7 +7,7 @@ import os
 import bpy
 
 from ..backend.progress import size as bytes_in_words
-from . import drawing, model_work, models, preferences, tasks
+from . import drawing, model_work, models, needs, preferences, runtime, tasks
 from .model_operators import (
     RECAM_OT_models_cancel,
     RECAM_OT_models_forget,
@@ -39,6 +39,7 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     # What asks for properties says so itself: a label that is split from nothing stands in the middle.
     layout.use_property_split = False
     _draw_needed(layout)
+    _draw_offline(context, layout)
     for row in rows:
         if row.entry.default:
             _draw_row(context, layout, row)
@@ -72,6 +73,14 @@ def _draw_needed(layout: bpy.types.UILayout) -> None:
         row.scale_y = 1.3
         text = f"Get What ReCamMaster Needs ({bytes_in_words(sum(each.entry.size for each in asked))})"
         row.operator(RECAM_OT_models_get.bl_idname, text=text, icon="IMPORT").ids = ""
+
+
+def _draw_offline(context: bpy.types.Context, layout: bpy.types.UILayout) -> None:
+    """How to allow downloads, where the backend's part of the preferences does not say so already."""
+    reason = "" if needs.offline() else runtime.offline()
+    if reason:
+        drawing.paragraph(context, layout, reason, "INFO")
+        layout.row().operator("recam.allow_online", icon="INTERNET")
 
 
 def _draw_row(context: bpy.types.Context, layout: bpy.types.UILayout, row: models.Row) -> None:

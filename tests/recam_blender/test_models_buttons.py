@@ -1,10 +1,13 @@
 """The buttons for models, and the part of the preferences that shows them. Background Blender asks nothing first."""
 
+import sys
 import types
 
 import bpy
 import model_workers
 import pytest
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the backend's stand-in is a script for a shell")
 
 GETS = """
 if method == "models.get":
@@ -49,7 +52,7 @@ class Drawn:
 
     def operator(self, name, text=None, **_options):
         properties = types.SimpleNamespace()
-        label = text if text is not None else getattr(bpy.types, name.replace("recam.", "RECAM_OT_")).bl_label
+        label = getattr(bpy.types, name.replace("recam.", "RECAM_OT_")).bl_label if text is None else text
         self.notes.append((name, label, properties.__dict__))
         return properties
 
@@ -131,6 +134,24 @@ def test_get_is_grey_where_blender_may_not_go_online_or_has_no_backend(models, f
     operator = types.SimpleNamespace(poll_message_set=said.append)
     assert not recam("model_operators").RECAM_OT_models_get.poll.__func__(operator, bpy.context)
     assert "Online Access" in said[0]
+
+
+def test_a_button_that_names_nothing_means_nothing_of_the_last_one(recam):
+    """Blender fills in what an operator was last told, unless a property says that it must not."""
+    for each in recam("model_operators").CLASSES:
+        told = [one for one in each.bl_rna.properties if one.identifier in ("id", "ids", "path", "filepath")]
+        assert all(one.is_skip_save for one in told), each
+
+
+def test_where_wheels_keep_set_up_offline_the_models_say_how_to_go_online(models, drawn, addon, folder):
+    own = bpy.context.preferences.addons[addon.__name__].preferences
+    own.wheels = str(folder)
+    try:
+        assert offered(drawn(), "recam.allow_online")
+        with model_workers.allowed_online():
+            assert not offered(drawn(), "recam.allow_online")
+    finally:
+        own.property_unset("wheels")
 
 
 def dialog(recam, ids):

@@ -19,6 +19,8 @@ import pytest
 import shots
 from timeline import ROOT
 
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the backend's stand-in is a script for a shell")
+
 REPOSITORY = "some/models"
 FILES = {"recammaster": "net é.safetensors", "vae": "vae.safetensors", "umt5": "text encoder.safetensors"}
 NEEDED = tuple(FILES)
@@ -38,6 +40,7 @@ for name, state in zip(names, states, strict=True):
 # The backend as it is, but for its catalogue.
 _BACKEND = """
 import sys
+
 from backend.models import catalogue
 
 known = {{entry.id: entry for entry in map(catalogue.Entry.from_json, {entries!r})}}
