@@ -29,7 +29,7 @@ def test_zip_holds_all_that_runs(extension_zip: Path) -> None:
         for package in ("recam_blender", "backend")
         for path in (ROOT / package).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts and path.parent.name != "requirements"
-    } | {f"backend/requirements/{name}.txt" for name in ("backend", "recammaster")}
+    } | {f"backend/requirements/{name}.txt" for name in ("backend", "recammaster", "pip")}
     inside = {name for name in _names(extension_zip) if name.split("/")[0] in ("recam_blender", "backend")}
     assert inside == wanted
     assert all(name.endswith((".py", ".txt", ".json")) for name in inside)
