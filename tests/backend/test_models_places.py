@@ -141,9 +141,10 @@ def test_the_folders_that_comfyui_is_told_of_are_understood(home, monkeypatch):
         b"\xff\xfe\x00\x01" * 100,
         b"a:\n  vae: \x00\n  unet: " + b"x" * 5000,
         b"{" * 100_000,
+        b"[" * 100_000,
         b"a: !!python/object/apply:os.system ['true']\n  vae: !!python/name:os.system\n",
         b"a:\n  vae: &a [*a, *a]\n",
-        b"x" * 2_000_000,
+        b"#" * 1_100_000 + b"\na:\n  base_path: /\n  vae: tmp\n",
     ],
 )
 def test_settings_that_make_no_sense_are_passed_over(home, content):
@@ -238,6 +239,10 @@ def test_what_is_used_already_is_known_by_its_name_and_by_what_it_leads_to(home)
         library.add_place(place)
         assert places.unused(outcome, library) == [], place
         library.remove_place(place)
+    library.add_place(home / "another name" / "huggingface")
+    (home / "another name").symlink_to(home / ".cache")
+    assert places.unused(outcome, library) == []
+    library.remove_place(home / "another name" / "huggingface")
     library.add_place(home / ".cache" / "hugging")
     assert len(places.unused(outcome, library)) == 1
 
@@ -326,6 +331,15 @@ def test_a_search_can_be_cancelled_within_a_folder(home):
             cancelled=lambda: bool(opened),
         )
     assert [each.phase for each in opened] == ["searching ComfyUI"]
+
+
+def test_a_walk_through_folders_without_models_can_be_stopped(home):
+    for index in range(3):
+        vae(home / "a" / str(index) / "a.safetensors")
+    asked = []
+    walk = models.Search(lambda: len(asked) > 2 or bool(asked.append(1)))
+    assert len(list(walk.candidates(home))) == 1, "the first folder of the three"
+    assert walk.is_cut
 
 
 def test_a_search_that_takes_long_tells_what_it_left_out(home, monkeypatch):

@@ -13,9 +13,13 @@ from fake_workers import ROOT, client, wait
 from hub_server import COMMIT, Fault, Hub
 
 from backend.contract import ContractError
+from backend.models import programs
 from backend.models.catalogue import CATALOGUE, entry
+from backend.models.hub import HubError
 from backend.models.library import Library
+from backend.models.programs import Surroundings
 from backend.models.tasks import QUERIES, TASKS
+from backend.rpc import CANCELLED, RpcError
 
 # The real entries, but of this hub's one commit, and of any content: tiny checkpoints stand in for the published files.
 ENTRIES = f"""
@@ -197,6 +201,23 @@ def test_one_path_is_told_for_what_it_is(worker, folder):
     assert told(folder / "empty")["words"] == "a folder without any model that ReCam uses"
     gone = told(folder / "gone")
     assert (gone["what"], gone["words"]) == ("broken", "not there")
+
+
+def test_what_was_cancelled_is_answered_as_that(home, monkeypatch, folder):
+    def fetch(*_args, **_options):
+        raise HubError("The download was cancelled.", "cancelled")
+
+    monkeypatch.setattr("backend.models.hub.fetch", fetch)
+    asked = TASKS["models.get"].prepare(ids=["vae"], folder=str(folder / "own"))
+    with pytest.raises(RpcError) as caught:
+        TASKS["models.get"].run(asked, lambda progress: None, lambda: True)
+    assert (caught.value.code, caught.value.data["kind"]) == (CANCELLED, "cancelled")
+    (home / "ComfyUI" / "models").mkdir(parents=True)
+    here = Surroundings(home=home, environ={}, system="linux", roots=())
+    monkeypatch.setattr(programs, "Surroundings", lambda: here)
+    with pytest.raises(RpcError) as caught:
+        TASKS["models.search"].run(Library(folder / "own"), lambda progress: None, lambda: True)
+    assert (caught.value.code, caught.value.data["kind"]) == (CANCELLED, "cancelled")
 
 
 @pytest.mark.parametrize(
