@@ -21,7 +21,7 @@ from ..backend.environment import builds as torch_builds
 from ..backend.environment import marker, pythons
 from ..backend.environment.messages import Plan, Probe, State, Wish
 from ..backend.progress import size
-from . import client, environment, preferences, runtime
+from . import client, environment, preferences, runtime, tasks
 from .environment import folder, state
 from .errors import ReCamError
 from .planning import Step
@@ -256,6 +256,9 @@ def _let_go() -> None:
     """Nobody uses the environment that is about to change: not our own worker, and no take that is being made."""
     if runtime.running is not None:
         raise ReCamError("A take is being made: wait for it, or cancel it.")
+    for each in tasks.every():
+        if each.key.startswith("models "):  # a process of the environment does it, see model_work.py
+            raise ReCamError(f"“{each.title}” is under way: wait for it, or cancel it.")
     runtime.stop_worker()
 
 

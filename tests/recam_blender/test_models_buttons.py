@@ -271,6 +271,17 @@ def test_what_is_being_downloaded_cannot_be_removed(models, vae_here):
     assert vae_here.exists()
 
 
+def test_nothing_is_installed_under_a_download(models, recam, folder):
+    tasks, setup = recam("tasks"), recam("setup")
+    tasks._running["models get"] = tasks.Task("models get", "Get models", iter(()), lambda _: None)
+    try:
+        for work in (setup.install("reproject", wheels=str(folder)), setup.remove()):
+            with pytest.raises(recam("errors").ReCamError, match="“Get models” is under way"):
+                tasks.drain(work)
+    finally:
+        del tasks._running["models get"]
+
+
 # What is shown
 
 
