@@ -17,7 +17,7 @@ class Wish(Message):
 
     folder: str = spec("of the environment itself, absolute")
     engine: str = spec("that is to run there; recammaster brings reproject along", "reproject", choices=ENGINES)
-    torch: str = spec("build of torch: auto, cpu, mps, cu126, rocm7.0, ...", "auto")
+    torch: str = spec("build of torch: auto, cpu, mps, cu130, rocm7.2, ...", "auto")
     wheels: str = spec("a folder of wheels; where given, no network is used", "")
     base: str = spec("the Python to make it with; found where none is given", "")
 

@@ -10,10 +10,6 @@ from typing import Any
 
 from .errors import SetupError
 
-TIMEOUT = 900.0
-"""Seconds. The first run compiles the preview engine's kernels, some 20 seconds on two slow cores, and reads a torch
-that was just written through whatever scans new files."""
-
 _ROOT = Path(__file__).resolve().parent.parent.parent
 """The folder that the package `backend` lies in."""
 
@@ -44,8 +40,9 @@ class Verified:
 def command(python: Path, engine: str) -> list[str]:
     """What to run. It prints the line that :func:`read` reads and ends with 0, or says on stderr why not.
 
-    Nothing of the environment variables or of the user's own packages gets into it: only what lies in the environment,
-    and this package.
+    The first run compiles the preview engine's kernels, which takes some 20 seconds on two slow cores: the user's first
+    take then finds them. Nothing of the environment variables or of the user's own packages gets into it: only what
+    lies in the environment, and this package.
     """
     return [str(python), "-I", "-X", "utf8", "-c", _START.strip(), str(_ROOT), "--engine", engine]
 
