@@ -30,17 +30,17 @@ def path_of(folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def alone(folder: Path, cancelled: Callable[[], bool] = lambda: False, *, wait: float = WAIT) -> Iterator[int]:
+def alone(folder: Path, cancelled: Callable[[], bool] = lambda: False) -> Iterator[int]:
     """Hold an environment alone; gives the descriptor, which children may inherit so that it is held until they end.
 
     Raises:
-        SetupError: someone else has it after so many seconds ("busy"), or it was cancelled meanwhile.
+        SetupError: someone else has it after :data:`WAIT` ("busy"), or it was cancelled meanwhile.
         OSError: the file cannot be made.
     """
     path = path_of(folder)
     opened = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        until = time.monotonic() + wait
+        until = time.monotonic() + WAIT
         while not _lock_alone(opened):
             if cancelled():
                 raise SetupError("Set-up was cancelled.", "cancelled")

@@ -117,10 +117,10 @@ class Listener:
             self._report(Progress(phase=f"Downloading {self._file}", step=0, total=0, unit="bytes"))
 
     def _tell_bytes(self, step: int, total: int) -> None:
+        if self._from < 0:  # what lies there from an earlier transfer was counted then
+            self._from = self._before = step
         self.received += max(0, step - self._before)
         self._before = step
-        if self._from < 0:
-            self._from = step
         spent = time.monotonic() - self._began
         speed = (step - self._from) / spent if spent > 0.2 else None
         left = max(0, total - step) / speed if speed and total else None

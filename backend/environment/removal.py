@@ -8,7 +8,9 @@ import shutil
 import stat
 import sys
 import uuid
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from . import locks, marker
 from .errors import SetupError
@@ -99,7 +101,7 @@ def _delete(folder: Path) -> None:
             if each.name == marker.MARKER:
                 continue
             if each.is_dir(follow_symlinks=False):
-                shutil.rmtree(each.path, onerror=_make_writable)
+                shutil.rmtree(each.path, **_ON_ERROR)
             else:
                 os.unlink(each.path)
         with contextlib.suppress(FileNotFoundError):
@@ -107,11 +109,17 @@ def _delete(folder: Path) -> None:
         os.rmdir(folder)
 
 
-def _make_writable(function: object, path: str, _error: object) -> None:
-    """Windows deletes no read-only file."""
+def _try_again(function: Callable[[str], object], path: str, _error: object) -> None:
+    """Windows deletes no read-only file, and POSIX nothing in a read-only folder. What stays is swept another time."""
     with contextlib.suppress(OSError):
-        os.chmod(path, stat.S_IWRITE | stat.S_IREAD | stat.S_IEXEC)
-        os.unlink(path)
+        for each in (os.path.dirname(path), path):
+            if not os.path.islink(each):
+                os.chmod(each, stat.S_IRWXU)
+        if function in (os.unlink, os.rmdir):
+            function(path)
+
+
+_ON_ERROR: dict[str, Any] = {"onexc" if sys.version_info >= (3, 12) else "onerror": _try_again}
 
 
 def _is_link(path: Path) -> bool:

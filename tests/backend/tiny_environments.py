@@ -5,6 +5,7 @@ is a program of a few lines, and a new environment is a copy of an empty one: so
 """
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -27,7 +28,7 @@ shutil.copytree(sys.argv[1], sys.argv[2], symlinks=True, dirs_exist_ok=True, cop
 """
 
 CHECK = """
-import importlib, importlib.metadata, json, platform, sys
+import importlib, importlib.metadata, json, os, platform, sys, time
 engine = sys.argv[1]
 needed = {"reproject": ["shot"], "recammaster": ["shot", "torch"]}
 print("importing", file=sys.stderr)
@@ -35,6 +36,7 @@ try:
     found = [importlib.import_module(each) for each in needed[engine]]
 except ImportError as error:
     sys.exit("recam: " + str(error))
+time.sleep(float(os.environ.get("RECAM_TEST_CHECK_SECONDS", "0")))
 packages = [d.metadata["Name"] + "==" + d.version for d in importlib.metadata.distributions()]
 torch = importlib.metadata.version("torch") if engine != "reproject" else ""
 engines = ["reproject"] if engine == "reproject" else ["reproject", "recammaster"]
@@ -113,31 +115,39 @@ def place(tmp_path, monkeypatch, empty):
     place.pin("recammaster", "torch==1")
     place.pin("tools")
     place.pin("pip", "pip==" + ".".join(map(str, pip.version(empty))))
-    script = tmp_path / "check.py"
-    script.write_text(CHECK)
+    (tmp_path / "check.py").write_text(CHECK)
+    (tmp_path / "copy.py").write_text(COPY)
     for name in ("INDEX_URL", "EXTRA_INDEX_URL", "FIND_LINKS", "CERT"):
         monkeypatch.delenv(f"PIP_{name}", raising=False)
-    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("PIP_CACHE_DIR", str(tmp_path / "cache"))
+    move_into(place, monkeypatch)
+    return place
+
+
+def move_into(place, monkeypatch):
+    """Have set-up find what is tiny."""
+    check = str(place.root / "check.py")
     monkeypatch.setattr(marker, "REQUIREMENTS", place.requirements)
     monkeypatch.setattr(making, "PYTHONS", (HERE,))
     monkeypatch.setattr(making, "_MARGIN", 0)
     monkeypatch.setattr(making, "_room_needed", lambda recipe, held: 0)
-    monkeypatch.setattr(making, "_check_command", lambda python, engine: [str(python), "-I", str(script), engine])
+    monkeypatch.setattr(making, "_check_command", lambda python, engine: [str(python), "-I", check, engine])
     monkeypatch.setattr(making, "_choose_build", lambda torch, wheels: build("cpu" if torch == "auto" else torch))
     environments = {"backend": named.Environment(pythons=(HERE,), engine="reproject")}
     monkeypatch.setattr(named, "ENVIRONMENTS", environments)
-    return place
+
+
+def hurry(place, monkeypatch, empty):
+    """Have set-up copy an empty environment where it would make one."""
+    copy = [sys.executable, "-I", str(place.root / "copy.py"), str(empty)]
+    monkeypatch.setattr(making, "_venv_command", lambda base, folder: [*copy, str(folder)])
 
 
 @pytest.fixture
-def quick(monkeypatch, tmp_path, empty):
+def quick(place, monkeypatch, empty):
     """A copy of an empty environment where one would be made: that takes seconds."""
-    script = tmp_path / "copy.py"
-    script.write_text(COPY)
-    monkeypatch.setattr(
-        making, "_venv_command", lambda _base, folder: [sys.executable, "-I", str(script), str(empty), str(folder)]
-    )
+    hurry(place, monkeypatch, empty)
 
 
 @pytest.fixture
