@@ -18,7 +18,7 @@ from ..progressbar import ProgressBar
 from . import catalogue
 from .catalogue import CATALOGUE, Entry
 from .library import Library, chosen_folder
-from .tables import in_markdown, in_words
+from .tables import in_words
 
 DEFAULT_SET = "default"
 """What is typed for all that is best to have for engine recammaster."""
@@ -58,7 +58,6 @@ def add_models(commands: Any) -> None:
     verbs = parser.add_subparsers(title="what to do", required=True, metavar="VERB")
     listing = _add(verbs, "list", _list, "say which models there are, and how each stands")
     _add_json(listing)
-    listing.add_argument("--markdown", action="store_true", help="print the table of docs/models.md")
     get = _add(verbs, "get", _get, "download models", about=_GET)
     get.add_argument("ids", nargs="+", metavar="ID", help=f"as list shows them, or {DEFAULT_SET}")
     get.add_argument("--mirror", metavar="URL", default="", help="in place of https://huggingface.co")
@@ -116,9 +115,6 @@ def _print_json(found: object) -> None:
 
 
 def _list(options: argparse.Namespace) -> int:
-    if options.markdown:
-        sys.stdout.write(in_markdown())
-        return 0
     library = _library(options)
     states = {each.id: library.status(each) for each in CATALOGUE}
     if options.json:

@@ -1,11 +1,19 @@
-"""The catalogue as tables: for a terminal, and for docs/models.md. Standard library only."""
+"""The catalogue as tables: for a terminal, and for docs/models.md. Standard library only.
+
+python -m backend.models.tables docs/models.md      write the table there anew
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from ..progress import size
 from .catalogue import CATALOGUE, Entry
+
+BEGIN, END = "<!-- the catalogue: begin -->\n", "<!-- the catalogue: end -->\n"
+"""What the table stands between in a document."""
 
 _HEAD = ("id", "state", "size", "licence", "what it is")
 
@@ -33,6 +41,14 @@ def in_markdown() -> str:
     return f"{table}\n{notes}"
 
 
+def written_into(text: str) -> str:
+    """A document with the table as it is now. Raises ValueError where the two marks are not in it, each once."""
+    if text.count(BEGIN) != 1 or text.count(END) != 1:
+        raise ValueError(f"the marks {BEGIN.strip()!r} and {END.strip()!r} must be there, each once")
+    before, _, rest = text.partition(BEGIN)
+    return f"{before}{BEGIN}{in_markdown()}{END}{rest.partition(END)[2]}"
+
+
 def _line(row: Iterable[str], widths: Iterable[int]) -> str:
     return "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n"
 
@@ -56,3 +72,8 @@ def _licence(entry: Entry) -> str:
 
 def _notes(entries: Iterable[Entry]) -> str:
     return "".join(f"- `{each.id}`: {each.licence}. {each.licence_note}\n" for each in entries)
+
+
+if __name__ == "__main__":
+    document = Path(sys.argv[1])
+    document.write_bytes(written_into(document.read_text(encoding="utf-8")).encode())

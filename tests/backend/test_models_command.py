@@ -115,12 +115,17 @@ def test_a_place_that_is_gone_is_told(run, folder):
     assert f"used where it lies: {path} (not there now)" in run("list")[2]
 
 
-def test_the_table_in_docs_is_the_catalogues(run):
-    table = run("list", "--markdown")[1]
-    assert table == tables.in_markdown()
-    assert table in DOCS.read_text(encoding="utf-8"), (
-        "docs/models.md is behind: put there what `python -m backend models list --markdown` prints"
-    )
+def test_the_table_in_docs_is_the_catalogues():
+    text = DOCS.read_text(encoding="utf-8")
+    assert tables.written_into(text) == text, "write it anew: python -m backend.models.tables docs/models.md"
+
+
+def test_a_table_is_written_between_its_marks_alone():
+    text = f"before\n{tables.BEGIN}old\n{tables.END}after\n"
+    assert tables.written_into(text) == f"before\n{tables.BEGIN}{tables.in_markdown()}{tables.END}after\n"
+    for damaged in (tables.BEGIN, tables.END, text * 2, ""):
+        with pytest.raises(ValueError, match="marks"):
+            tables.written_into(damaged)
 
 
 def test_the_table_tells_licences_that_are_not_free():
