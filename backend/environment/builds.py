@@ -216,6 +216,17 @@ def _unsupported() -> str:
     return f"The packages that ReCam needs are not made for {platforms.system()} on {platforms.machine()}."
 
 
+_PLACES = (
+    (
+        Path(os.environ.get("SYSTEMROOT", "C:\\Windows")) / "System32/nvidia-smi.exe",
+        Path(os.environ.get("PROGRAMFILES", "C:\\Program Files")) / "NVIDIA Corporation/NVSMI/nvidia-smi.exe",
+    )
+    if os.name == "nt"
+    else (Path("/usr/lib/wsl/lib/nvidia-smi"),)
+)
+"""Where NVIDIA's tool lies, where it is not on PATH."""
+
+
 def _ask_nvidia() -> tuple[tuple[Gpu, ...], str]:
     """NVIDIA's GPUs; and where there are none although its tool is there, what that says."""
     tool = next(_nvidia_smi(), None)
@@ -236,13 +247,7 @@ def _ask_nvidia() -> tuple[tuple[Gpu, ...], str]:
 def _nvidia_smi() -> Iterator[str]:
     if found := shutil.which("nvidia-smi"):
         yield found
-    places = [Path("/usr/lib/wsl/lib/nvidia-smi")]
-    if os.name == "nt":
-        places = [
-            Path(os.environ.get("SYSTEMROOT", "C:\\Windows")) / "System32/nvidia-smi.exe",
-            Path(os.environ.get("PROGRAMFILES", "C:\\Program Files")) / "NVIDIA Corporation/NVSMI/nvidia-smi.exe",
-        ]
-    yield from (str(each) for each in places if each.is_file())
+    yield from (str(each) for each in _PLACES if each.is_file())
 
 
 def _gpu(line: str) -> Gpu | None:
