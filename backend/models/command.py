@@ -149,7 +149,15 @@ def _get(options: argparse.Namespace) -> int:
     for entry in entries:
         for name in library.kept(entry):
             sys.stdout.write(f"{library.folder_of(entry) / name}\n")
+    if any(each.engine == _ENGINE for each in entries) and (lacking := _lacking(library)):
+        note(f"{_ENGINE} needs {' and '.join(lacking)} too: `get {DEFAULT_SET}` downloads all that is missing")
     return 0
+
+
+def _lacking(library: Library) -> list[str]:
+    """The ids of what the engine needs and of which no other of its kind is there either."""
+    there = {each.what for each in CATALOGUE if library.status(each) in ("ready", "elsewhere")}
+    return [each.id for each in catalogue.needed(_ENGINE) if each.what not in there]
 
 
 def _entries(ids: list[str]) -> list[Entry]:

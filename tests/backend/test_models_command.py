@@ -177,6 +177,15 @@ def test_what_is_there_is_not_got_again(run, own, folder, fetched):
     assert fetched == [("umt5", "")], "asked for by its id, it is got all the same, and once"
 
 
+def test_what_is_still_missing_is_told(run, folder, fetched):
+    said = run("get", "recammaster")[2]
+    assert said.endswith("recam: recammaster needs vae and umt5 too: `get default` downloads all that is missing\n")
+    run("add", write(folder / "vae.safetensors", checkpoints.vae()))
+    assert "needs umt5 too" in run("get", "recammaster")[2]
+    assert "needs" not in run("get", "umt5-full")[2], "another of its kind will do"
+    assert "needs" not in run("get", "depth", "--models", folder / "other")[2]
+
+
 def test_a_folder_and_a_mirror_can_be_named(run, folder, fetched, monkeypatch):
     run("get", "vae", "--models", folder / "a b é", "--mirror", "https://mirror.test")
     assert fetched == [("vae", "https://mirror.test")]
