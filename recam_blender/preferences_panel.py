@@ -73,7 +73,9 @@ def _actions(context: bpy.types.Context, layout: bpy.types.UILayout, buttons: li
     row = layout.row()
     # What the larger engine lacks tells of the smaller too.
     row.operator("recam.setup_use_python", icon="FILEBROWSER").engine = ENGINES[-1]
-    row.operator("recam.open_log", icon="TEXT")
+    ended = tasks.ended(setup.KEY)
+    if ended is None or ended.kind != "failed":  # else it stands under the reason
+        row.operator("recam.open_log", icon="TEXT")
 
 
 def draw_button(layout: bpy.types.UILayout, button: Button) -> None:

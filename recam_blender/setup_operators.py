@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Callable, Generator
 from typing import Any
 
 import bpy
 
-from ..backend.contract import ENGINES
+from ..backend.contract import ENGINES, Progress
 from ..backend.environment.messages import Plan, Probe
 from . import drawing, preferences, runtime, setup, tasks
 from .errors import ReCamError
@@ -17,6 +18,7 @@ from .planning import Step
 
 _DIALOG_WIDTH = 560
 _DIALOG_CHARACTERS = 64
+_LONGEST_WAIT = 8.0  # seconds, with the dialog open
 
 _ENGINES = [(each, setup.NAMES[each], "") for each in ENGINES]
 
@@ -74,7 +76,7 @@ class RECAM_OT_setup_install(bpy.types.Operator):
         if not self.wheels and (reason := runtime.offline()):
             self.report({"ERROR"}, reason)
             return {"CANCELLED"}
-        if self.planned and _plans.get(self._asked()) is not None:
+        if self.planned and self._asked() in _plans:
             title = f"Set Up {setup.NAMES[self.engine]}"
             return context.window_manager.invoke_props_dialog(
                 self, width=_DIALOG_WIDTH, title=title, confirm_text="Install"
@@ -85,11 +87,12 @@ class RECAM_OT_setup_install(bpy.types.Operator):
         )
 
     def check(self, context: bpy.types.Context) -> bool:
-        """Another choice in the dialog: what it takes now. Short enough to be waited for."""
-        if _plans.get(self._asked()) is None:
+        """Another choice in the dialog: what it takes now. Waited for, as a dialog draws nothing on its own."""
+        asked = self._asked()
+        if asked not in _plans:
             context.window.cursor_set("WAIT")
             with contextlib.suppress(ReCamError):  # the installation itself says it in full
-                _plans[self._asked()] = tasks.drain(setup.plan(*self._asked()))
+                _plans[asked] = tasks.drain(setup.plan(*asked), _until(time.monotonic() + _LONGEST_WAIT))
             context.window.cursor_set("DEFAULT")
         return True
 
@@ -121,6 +124,16 @@ class RECAM_OT_setup_install(bpy.types.Operator):
 
 _plans: dict[tuple[str, str, str], Plan] = {}
 """What each installation that was asked about would take, while its dialog is open."""
+
+
+def _until(moment: float) -> Callable[[Progress], None]:
+    """What keeps a generator from being followed for longer."""
+
+    def check(_: Progress) -> None:
+        if time.monotonic() > moment:
+            raise ReCamError("That takes too long to find out.")
+
+    return check
 
 
 def _ask(asked: tuple[str, str, str], plan: Plan, window: bpy.types.Window) -> str:

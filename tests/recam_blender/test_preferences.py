@@ -285,3 +285,63 @@ def test_every_operator_has_a_tooltip_and_no_place_in_the_search(recam):
         assert "INTERNAL" in each.bl_options
         assert each.__doc__
         assert not each.__doc__.endswith(".")
+
+
+# The dialog
+
+
+@pytest.fixture
+def dialog(recam, monkeypatch):
+    """What the dialog shows before an installation that would take this much."""
+
+    def draw(engine, **changes):
+        operators = recam("setup_operators")
+        plan = recam.backend("environment.messages").Plan.from_json(setups.PLAN | changes)
+        monkeypatch.setattr(operators, "_plans", {(engine, "auto", ""): plan})
+        layout = setups.Layout()
+        shown = types.SimpleNamespace(layout=layout, engine=engine, wheels="", _asked=lambda: (engine, "auto", ""))
+        operators.RECAM_OT_setup_install.draw(shown, bpy.context)
+        return layout
+
+    return draw
+
+
+def test_the_dialog_tells_what_it_takes_before_anything_is_begun(dialog, folder):
+    shown = dialog("reproject")
+    told = ("about 108 MB", "about 431 MB, of 55 GB free", str(folder / "environment"), "3.11.7 (/usr/bin/python3.11)")
+    assert all(each.replace(" ", "") in shown.text.replace(" ", "") for each in told)
+    assert shown.drawn["properties"] == ["wheels"]
+    reason = "NVIDIA GeForce RTX 4090 with driver 580.95 runs it, and nothing newer does."
+    shown = dialog("recammaster", torch="cu130", reason=reason)
+    assert "cu130" in shown.text
+    assert reason in shown.text
+    assert shown.drawn["properties"] == ["torch", "wheels"]
+
+
+def test_the_dialog_warns_where_there_is_no_room(dialog):
+    assert "not enough room" in dialog("reproject", free=431_000_000 - 1).text
+    assert "not enough room" not in dialog("reproject", free=431_000_000).text
+
+
+def test_what_is_ready_already_needs_no_dialog(recam, environment):
+    environment()
+    plan = recam.backend("environment.messages").Plan.from_json(setups.PLAN | {"action": "nothing"})
+    assert recam("setup_operators")._ask(("reproject", "auto", ""), plan, None) == "Ready: Reproject."
+
+
+def test_a_plan_that_takes_too_long_is_not_waited_for_in_the_dialog(recam, folder, monkeypatch):
+    fake = setups.FakeSetup(folder / "fake", recam.addon.backend.__version__)
+    fake.behaves(wait="obeys")
+    operators = recam("setup_operators")
+    monkeypatch.setattr(recam("runtime"), "package_folder", lambda: str(fake.folder))
+    monkeypatch.setattr(operators, "_LONGEST_WAIT", 0.3)
+    monkeypatch.setattr(operators, "_plans", {})
+    cursors = []
+    window = types.SimpleNamespace(cursor_set=cursors.append)
+    dialog = types.SimpleNamespace(_asked=lambda: ("reproject", "auto", ""))
+    assert operators.RECAM_OT_setup_install.check(dialog, types.SimpleNamespace(window=window))
+    assert (operators._plans, cursors) == ({}, ["WAIT", "DEFAULT"])
+    fake.behaves(answers={"plan": setups.PLAN})
+    operators.RECAM_OT_setup_install.check(dialog, types.SimpleNamespace(window=window))
+    assert operators._plans["reproject", "auto", ""].download == 108_000_000
+    recam("setup").end()
