@@ -35,7 +35,7 @@ help:
 	@echo 'make zip       build the extension in build/'
 	@echo 'make release   build it from the commit, with the index that Blenders update from, in build/release/'
 	@echo 'make setup     make the environments that these need'
-	@echo 'make schema    write docs/job.schema.json anew'
+	@echo 'make schema    write docs/job.schema.json and the table of models anew'
 	@echo 'make clean     remove build/'
 
 demo: setup-demo
@@ -88,6 +88,7 @@ release: setup-demo
 
 schema: setup-backend-alone
 	$(BACKEND) -m backend schema > docs/job.schema.json.new && mv docs/job.schema.json.new docs/job.schema.json
+	$(BACKEND) -m backend.models.tables docs/models.md
 
 setup: setup-backend
 	@$(PYTHON) -m backend.environment make $(TESTED)

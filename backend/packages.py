@@ -13,7 +13,7 @@ _NEEDED = {
     "recammaster": (
         *_ALWAYS,
         *("torch", "diffusers", "transformers", "accelerate", "safetensors", "peft", "sentencepiece", "ftfy"),
-        *("PIL", "psutil"),
+        *("PIL", "psutil", "huggingface_hub"),
     ),
 }
 

@@ -72,7 +72,9 @@ def _numbers(progress: Progress) -> str:
 
 
 def _bytes(progress: Progress) -> list[str]:
-    told = [f"{size(progress.step)} of {size(progress.total)}" if progress.total else size(progress.step)]
+    told = [f"{size(progress.step)} of {size(progress.total)}"] if progress.total else []
+    if progress.step and not told:
+        told = [size(progress.step)]
     if progress.per_second:
         told.append(f"{size(round(progress.per_second))}/s")
     return told

@@ -242,7 +242,7 @@ def test_job_for_another_engine_is_told_nothing(job_file, weights, name):
 # A Python without torch
 
 HIDDEN = ("torch", "diffusers", "transformers", "accelerate", "safetensors", "peft", "sentencepiece", "ftfy", "PIL")
-HIDDEN += ("psutil",)
+HIDDEN += ("psutil", "huggingface_hub")
 
 
 def without_torch(*arguments):
