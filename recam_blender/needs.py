@@ -72,7 +72,7 @@ def offline() -> Need | None:
     reason = "" if preferences.path("wheels") else runtime.offline()
     if not reason:
         return None
-    return Need(reason, None if setup.forced_offline() else _ALLOW)
+    return Need(reason, None if runtime.offline_for_good() else _ALLOW)
 
 
 def _of_own_python(path: str, named_by: str, engine: str) -> Need | None:
@@ -114,5 +114,5 @@ def _of_models(engine: str) -> Need | None:
     names = ", ".join(models.entry(each).title for each in missing)
     text = f"{setup.NAMES[engine]} needs models that are not here: {names}."
     if reason := runtime.offline():
-        return Need(f"{text} {reason}", None if setup.forced_offline() else _ALLOW, of_backend=False)
+        return Need(f"{text} {reason}", None if runtime.offline_for_good() else _ALLOW, of_backend=False)
     return Need(text, Button("recam.models_get", "Get Models", "IMPORT"), of_backend=False)

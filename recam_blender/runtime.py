@@ -109,7 +109,12 @@ def offline() -> str:
         return ""
     if bpy.app.online_access_override:
         return "Blender was started with --offline-mode, so nothing can be downloaded: start it without."
-    return "Blender is not allowed to go online: press Allow Online Access first."
+    return "Blender is not allowed to go online: press Allow Online Access first, or start it with --online-mode."
+
+
+def offline_for_good() -> bool:
+    """Whether Blender was told to stay offline where it was started, which no preference changes."""
+    return bool(bpy.app.online_access_override and not bpy.app.online_access)
 
 
 def package_folder() -> str:

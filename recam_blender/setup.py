@@ -14,8 +14,6 @@ from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 
-import bpy
-
 from ..backend.contract import ENGINES, ContractError, Progress
 from ..backend.environment import builds as torch_builds
 from ..backend.environment import marker, pythons
@@ -129,11 +127,6 @@ def log() -> str:
     # What pip said, and else what the process that ran it did.
     found = [str(marker.log_of(folder())), runtime.log_file(KEY)]
     return next((path for path in found if os.path.isfile(path) and os.path.getsize(path)), "")
-
-
-def forced_offline() -> bool:
-    """Whether Blender was told to stay offline where it was started, which no preference changes."""
-    return bool(bpy.app.online_access_override and not bpy.app.online_access)
 
 
 def end() -> None:

@@ -197,8 +197,7 @@ def test_a_folder_of_wheels_needs_no_network(recam, fake, folder, run, own):
 
 def test_a_blender_that_was_started_offline_is_told_what_helps(recam, fake, run, monkeypatch):
     app = types.SimpleNamespace(online_access=False, online_access_override=True)
-    for name in ("runtime", "setup"):
-        monkeypatch.setattr(recam(name), "bpy", types.SimpleNamespace(app=app, types=bpy.types))
+    monkeypatch.setattr(recam("runtime"), "bpy", types.SimpleNamespace(app=app, types=bpy.types))
     refused(recam, lambda: run(recam("setup").install("reproject")), "--offline-mode")
     assert recam("needs").offline().button is None
 
