@@ -194,17 +194,18 @@ def _ask(method: str, params: Mapping[str, Any], *, log_name: str) -> Generator[
     try:
         request = process.call(method, params)
         while True:
-            for event in process.poll():
+            events = process.poll()
+            if process.greeting is not None:
+                runtime.check_version(process.greeting)
+            for event in events:
                 if isinstance(event, client.Progressed):
-                    latest = Progress.from_json(event.progress)
+                    latest = _understood(Progress, event.progress)
                 elif isinstance(event, client.Finished):
                     return event.result
                 elif isinstance(event, client.Failed):
                     raise SetupFailed(_in_words(event), event.kind)
                 else:
                     raise SetupFailed(event.message, "died")
-            if process.greeting is not None:
-                runtime.check_version(process.greeting)
             yield Step(latest, idle=True)
     except GeneratorExit:
         process.cancel(request)
