@@ -115,6 +115,16 @@ def test_a_content_that_does_not_end_is_removed(hub, library):
     assert not parts(library)
 
 
+@pytest.mark.parametrize("content", [WEIGHTS + bytes(1000), WEIGHTS + b"!"])
+def test_where_nobody_names_a_hash_the_length_is_still_checked(hub, library, content):
+    hub.faults.append(Fault("HEAD", headers={"X-Linked-Etag": '"a mirror\'s own"'}))
+    hub.faults.append(Fault("DATA", content=content))
+    error = refused(hub, library)
+    assert error.kind == "wrong"
+    assert f"expected {len(WEIGHTS)}" in str(error)
+    assert not parts(library)
+
+
 @pytest.mark.parametrize("known", [{"sha256": "0" * 64}, {"size": 17}])
 def test_another_file_than_the_catalogue_s_is_not_downloaded(hub, library, known):
     error = refused(hub, library, entry(**known))

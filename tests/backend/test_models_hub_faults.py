@@ -1,10 +1,12 @@
 """What a hub, and what stands between it and the user, can do wrong: each a clear message, and nothing kept as good."""
 
+import contextlib
 import email.utils
 import shutil
 import socket
 import ssl
 import subprocess
+import threading
 import time
 
 import checkpoints
@@ -289,6 +291,14 @@ def test_a_connection_that_always_breaks(hub, library, weights):
     assert "broke off" in text
 
 
+def test_a_server_that_always_ends_too_early(hub, library, weights):
+    hub.faults.append(Fault("DATA", short=len(weights), times=99))
+    kind, text = refused(hub, library)
+    assert kind == "network"
+    assert "broke off" in text
+    assert len(hub.requests_for("DATA")) == PATIENCE.tries
+
+
 def test_one_that_breaks_often_but_goes_on(hub, library, weights):
     step = len(weights) // 8
     hub.faults.append(Fault("DATA", cut=step, times=8))
@@ -305,6 +315,24 @@ def test_nobody_there(hub, library, monkeypatch):
     assert "cannot be reached" in text
     assert "HTTPS_PROXY" in text
     assert time.monotonic() - begun < 5.0
+
+
+def test_where_nothing_ever_answers_it_is_told_soon(hub, library):
+    asked = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def hang_up():
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = listening.accept()
+                    asked.append(connection)
+                    connection.close()
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        mirror = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        kind, _ = refused(hub, library, mirror=mirror, patience=Patience(tries=6, first=0.01))
+    assert kind == "network"
+    assert len(asked) == 2
 
 
 def test_a_name_that_nobody_has(hub, library, monkeypatch):

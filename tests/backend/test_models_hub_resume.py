@@ -138,6 +138,15 @@ def leave_part(hub, library):
     assert library.status(entry()) == "partial"
 
 
+def test_a_server_that_has_no_such_range_is_asked_for_all(hub, library):
+    leave_part(hub, library)
+    there = parts(library)[0].stat().st_size
+    hub.requests.clear()
+    hub.faults.append(Fault("DATA", status=416))
+    get(hub, library)
+    assert [each.start for each in hub.requests_for("DATA")] == [there, 0]
+
+
 def test_a_part_of_another_content_is_not_gone_on_with(hub, library):
     leave_part(hub, library)
     hub.files[NAME] = other(WEIGHTS)
