@@ -1,0 +1,267 @@
+"""A first use, played on the virtual screen of `real-blender window`: from an empty profile and a zip to a take.
+
+    python3 first_use.py BLEND FOLDER [--broken]
+
+All is done with the mouse, and the sidebar opened with its key. The zip lies in the home folder's Downloads. Pictures
+go to FOLDER; the last line on standard output is what was seen, as JSON: clicks and keys as they were pressed, and the
+seconds of each part. With --broken, the packages' index is one that does not answer: it ends where that is told.
+"""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+from user import DEFAULT, SCREEN, START_UP, User
+
+BLEND, FOLDER, BROKEN = sys.argv[1], Path(sys.argv[2]), "--broken" in sys.argv
+
+# Where Blender 5.2 has its own things, from the top left corner of their window; ReCam's are found by looking.
+EDIT_MENU, PREFERENCES_ENTRY = (79, 14), (131, 282)
+GET_EXTENSIONS, ADD_ONS, SEARCH, FIRST_ADD_ON = (57, 195), (45, 228), (345, 18), (189, 53)
+DOWNLOADS, FIRST_FILE = (83, 180), (345, 81)
+# From the top right corner.
+EXTENSIONS_MENU, INSTALL_FROM_DISK, CLOSE, MAXIMIZE = (-20, 18), (-128, 141), (-11, -10), (-26, -10)
+RECAM_TAB = (-15, 182)
+
+START_SECONDS, SHORT_SECONDS, INSTALL_SECONDS, TAKE_SECONDS = 90, 30, 500, 200
+
+
+def main():
+    user = User(FOLDER, [*START_UP, BLEND, "--python", watcher, "--", str(FOLDER / "state.jsonl"), str(SCREEN[1])])
+    try:
+        told = first_use(user)
+    finally:
+        user.close()
+    print(json.dumps(told))
+
+
+watcher = str(Path(__file__).with_name("watch.py"))
+
+
+def first_use(user):
+    clock = Clock()
+    user.wait_for("window", START_SECONDS, lambda state: True)
+    close_splash(user)
+    clock.ended("start Blender, close its splash")
+    install_zip(user)
+    clock.ended("install the zip")
+    open_panel(user)
+    clock.ended("open the panel")
+    user.picture("setup_1_offline", panel(user))
+    if BROKEN:
+        with user.only_looking():
+            show_preferences(user, "setup_preferences_offline")
+    user.press(big_button(user))
+    user.wait_for("online access", SHORT_SECONDS, lambda state: state["online"])
+    big_button(user)
+    user.picture("setup_2_missing", panel(user))
+    confirm_installation(user)
+    clock.ended("allow online access, press Install, confirm")
+    if BROKEN:
+        return broken(user)
+    phases = follow_installation(user)
+    clock.ended("installation")
+    user.picture("setup_5_ready", panel(user))
+    before = user.latest()["strips"]
+    user.press(big_button(user))
+    state = user.wait_for(
+        "take", TAKE_SECONDS, lambda state: not state["recam"]["running"] and state["strips"] != before
+    )
+    clock.ended("the first take")
+    user.settled()
+    user.picture("setup_6_take")
+    told = {"clicks": user.clicks, "keys": user.keys, "seconds": clock.parts, "installation": phases, "end": state}
+    told["minutes"] = round(sum(clock.parts.values()) / 60, 2)
+    with user.only_looking():
+        show_preferences(user, "setup_preferences_ready")
+    return told
+
+
+class Clock:
+    def __init__(self):
+        self.parts, self._since = {}, time.monotonic()
+
+    def ended(self, part):
+        now = time.monotonic()
+        self.parts[part] = round(now - self._since, 1)
+        self._since = now
+
+
+# Blender's own doors
+
+
+def close_splash(user):
+    (go_on,) = until(user, "splash", lambda: user.bars((540, 600, 520, 120), least=(200, 12)))
+    user.press(go_on)
+    user.settled()
+    # The second splash ends with a click beside it.
+    user.click(SCREEN[0] // 2, 20 + 14)
+    user.settled()
+
+
+def install_zip(user):
+    open_preferences(user)
+    click_in(user, "PREFERENCES", GET_EXTENSIONS)
+    user.wait_for("extensions", SHORT_SECONDS, lambda state: state["section"] == "EXTENSIONS")
+    user.settled()
+    click_in(user, "PREFERENCES", EXTENSIONS_MENU)
+    user.settled()
+    click_in(user, "PREFERENCES", INSTALL_FROM_DISK)
+    user.wait_for("file browser", SHORT_SECONDS, lambda state: window_with(state, "FILE_BROWSER"))
+    user.settled()
+    click_in(user, "FILE_BROWSER", DOWNLOADS)
+    user.wait_for("Downloads", SHORT_SECONDS, lambda state: "Downloads" in opened(state)["folder"])
+    user.settled()
+    click_in(user, "FILE_BROWSER", FIRST_FILE)
+    user.wait_for("the zip", SHORT_SECONDS, lambda state: opened(state)["file"].endswith(".zip"))
+    user.picture("setup_0_zip", box_of(user, "FILE_BROWSER"))
+    (install,) = user.bars(box_of(user, "FILE_BROWSER"), least=(90, 12), colours=[DEFAULT])[-1:]
+    user.press(install)
+    user.wait_for("add-on", SHORT_SECONDS, lambda state: state["recam"])
+    user.settled()
+    close_preferences(user)
+
+
+def open_preferences(user):
+    x, y = user.latest()["windows"][0]["at"][:2]
+    user.click(x + EDIT_MENU[0], y + EDIT_MENU[1])
+    user.settled()
+    user.click(x + PREFERENCES_ENTRY[0], y + PREFERENCES_ENTRY[1])
+    user.wait_for("preferences", SHORT_SECONDS, lambda state: window_with(state, "PREFERENCES"))
+    user.settled()
+
+
+def close_preferences(user):
+    click_in(user, "PREFERENCES", CLOSE)
+    user.wait_for("one window", SHORT_SECONDS, lambda state: len(state["windows"]) == 1)
+
+
+def window_with(state, area):
+    """Where a window is that was opened for this; nothing while there is none."""
+    return next((each["at"] for each in state["windows"][1:] if each["areas"][0]["type"] == area), None)
+
+
+def opened(state):
+    return next(each["areas"][0] for each in state["windows"][1:] if each["areas"][0]["type"] == "FILE_BROWSER")
+
+
+def box_of(user, area):
+    return user.wait_for(area, SHORT_SECONDS, lambda state: window_with(state, area)) and window_with(
+        user.latest(), area
+    )
+
+
+def click_in(user, area, offset):
+    """Click in a window; what is left of nothing is counted from its right edge."""
+    x, y, width, _ = box_of(user, area)
+    user.click(x + offset[0] + (width if offset[0] < 0 else 0), y + offset[1])
+
+
+# ReCam's panel
+
+
+def open_panel(user):
+    x, y, width, height = timeline(user)["WINDOW"]
+    user.move(x + width // 2, y + height // 2)
+    user.key("n")
+    user.wait_for("sidebar", SHORT_SECONDS, lambda state: "UI" in sequencer(state)["regions"])
+    user.settled()
+    x, y, width, _ = timeline(user)["UI"]
+    user.click(x + width + RECAM_TAB[0], y + RECAM_TAB[1])
+    user.wait_for("ReCam's tab", SHORT_SECONDS, lambda state: sequencer(state)["tab"] == "ReCam")
+
+
+def sequencer(state):
+    areas = state["windows"][0]["areas"]
+    return next(each for each in areas if each["type"] == "SEQUENCE_EDITOR" and each["view"] == "SEQUENCER")
+
+
+def timeline(user):
+    return sequencer(user.latest())["regions"]
+
+
+def panel(user):
+    return timeline(user)["UI"]
+
+
+def big_button(user):
+    """The one button of the panel that is larger than the others."""
+    return until(user, "big button", lambda: user.bars(panel(user), least=(150, 26)))[0]
+
+
+def until(user, what, found):
+    for _ in range(30):
+        if answer := found():
+            # Where the mouse is already, what appears below it is highlit only after a move.
+            return answer
+        time.sleep(0.3)
+    user.picture("late")
+    sys.exit(f"no {what} on the screen")
+
+
+def confirm_installation(user):
+    user.press(big_button(user))
+    (install,) = until(user, "dialog", lambda: user.bars((0, 0, *SCREEN), least=(200, 16), colours=[DEFAULT]))
+    x, y, width, height = install
+    user.settled()
+    user.picture("setup_3_dialog", (x - width - 20, y - 225, 2 * width + 30, 225 + height + 14))
+    user.press(install)
+    user.wait_for("installation", SHORT_SECONDS, lambda state: state["recam"]["task"])
+
+
+def follow_installation(user):
+    """Its phases, with the seconds from the beginning to each one's first sight."""
+    phases, since, shown = {}, time.monotonic(), False
+    while time.monotonic() < since + INSTALL_SECONDS:
+        recam = user.latest()["recam"]
+        if not recam["task"]:
+            break
+        phase = recam["task"].split(",")[0].rstrip("0123456789/ ")
+        phases.setdefault(phase, round(time.monotonic() - since, 1))
+        if not shown and 0.2 < recam["share"] < 0.9:
+            user.picture("setup_4_progress", panel(user))
+            with user.only_looking():
+                show_preferences(user, "setup_preferences_progress")
+            shown = True
+        time.sleep(0.2)
+    user.wait_for("environment", SHORT_SECONDS, lambda state: state["recam"]["environment"] == "ready")
+    return phases
+
+
+# For the pictures only
+
+
+def show_preferences(user, name):
+    """The add-on's preferences, as they are now."""
+    open_preferences(user)
+    click_in(user, "PREFERENCES", MAXIMIZE)
+    user.settled()
+    click_in(user, "PREFERENCES", ADD_ONS)
+    user.wait_for("add-ons", SHORT_SECONDS, lambda state: state["section"] == "ADDONS")
+    if not getattr(user, "has_searched", False):
+        click_in(user, "PREFERENCES", SEARCH)
+        user.type("recam")
+        user.key("Return")
+        user.settled()
+        click_in(user, "PREFERENCES", FIRST_ADD_ON)
+        user.has_searched = True
+    x, y, width, height = box_of(user, "PREFERENCES")
+    user.move(x + width - 30, y + height - 30)
+    user.settled()
+    user.picture(name, (x + 170, y, width - 170, height))
+    close_preferences(user)
+
+
+def broken(user):
+    state = user.wait_for("failure", INSTALL_SECONDS, lambda state: state["recam"]["ended"] == "failed")
+    user.settled()
+    user.picture("setup_failed", panel(user))
+    show_preferences(user, "setup_preferences_failed")
+    return {"clicks": user.clicks, "keys": user.keys, "end": state}
+
+
+if __name__ == "__main__":
+    os.environ.pop("RECAM_PYTHON", None)
+    main()
