@@ -129,19 +129,19 @@ def _need(context: bpy.types.Context, layout: bpy.types.UILayout, need: needs.Ne
         for task, cancel in under_way:
             drawing.task(context, box, task, cancel)
         return
-    drawing.paragraph(context, box, need.text, "INFO")
+    ended = tasks.ended(setup.KEY if need.of_backend else model_work.GET)
+    failed = ended is not None and ended.kind == "failed"
+    # Why it failed says what is missing, and what to do. The log's last lines are in the preferences: there is room.
+    text = ended.text.partition("\n")[0] if ended is not None and failed else need.text
+    drawing.paragraph(context, box, text, "ERROR" if failed else "INFO")
     if need.button is not None:
         row = box.row()
         row.scale_y = 1.5
         properties = row.operator(need.button.operator, text=need.button.label, icon=need.button.icon)
         for name, value in need.button.options.items():
             setattr(properties, name, value)
-    ended = tasks.ended(setup.KEY if need.of_backend else model_work.GET)
-    if ended is not None and ended.kind == "failed":
-        # The log's last lines are in the preferences, which have the room.
-        drawing.paragraph(context, box, ended.text.partition("\n")[0], "ERROR")
-        if need.of_backend:
-            box.row().operator("recam.open_log", icon="TEXT")
+    if failed and need.of_backend:
+        box.row().operator("recam.open_log", icon="TEXT")
 
 
 def _progress(layout: bpy.types.UILayout, running: runtime.Running) -> None:

@@ -89,11 +89,16 @@ def _message(context: bpy.types.Context, layout: bpy.types.UILayout) -> None:
     ended = tasks.ended(setup.KEY)
     if ended is None:
         return
-    drawing.paragraph(context, layout, ended.text, drawing.ICONS[ended.kind])
+    reason, _, last_lines = ended.text.partition("\n")
+    drawing.paragraph(context, layout, reason, drawing.ICONS[ended.kind])
     if ended.kind == "failed":
         row = layout.row()
         row.operator("recam.copy", icon="COPYDOWN").text = ended.text
         row.operator("recam.open_log", icon="TEXT")
+    # After the buttons, as they are many.
+    column = layout.column()
+    column.active = False
+    drawing.paragraph(context, column, last_lines, "BLANK1")
 
 
 def _lacking(context: bpy.types.Context, layout: bpy.types.UILayout) -> None:
