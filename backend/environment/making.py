@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import errno
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -16,9 +14,9 @@ from pathlib import Path
 
 from .. import __version__
 from ..contract import ENGINES, Progress
-from . import builds, locks, marker, pip, removal, verify
+from . import builds, locks, marker, pip, removal, trouble, verify
 from .asking import ask
-from .children import TAIL, Children, Ended
+from .children import Children, Ended
 from .errors import SetupError
 from .marker import Marker
 from .messages import State, Wish
@@ -137,9 +135,9 @@ def put(
                 done(making)
         return marker.state(folder)
     except SetupError as error:
-        raise _with_log(error, log) from error
+        raise trouble.with_log(error, log) from error
     except OSError as error:
-        raise _with_log(_of_the_system(error, folder), log) from error
+        raise trouble.with_log(trouble.of_the_system(error, folder), log) from error
 
 
 def recipe_for(wish: Wish) -> Recipe:
@@ -156,11 +154,13 @@ def recipe_for(wish: Wish) -> Recipe:
     engine = wish.engine
     if held is not None and held.whole and ENGINES[1] in held.engines:
         engine = ENGINES[1]  # what it can do already, it is to keep
-    is_chosen = held is not None and held.whole and engine in held.engines and held.build and wish.torch == "auto"
+    pins = marker.pins_of(engine)
+    has_build = held is not None and held.whole and held.build and _torch(pins) <= held.requirements
+    is_chosen = has_build and wish.torch == "auto"  # and whoever has one is not asked about graphics cards again
     build = None if engine == ENGINES[0] or is_chosen else _choose_build(wish.torch, wish.wheels)
     return Recipe(
         folder=folder,
-        pins=marker.pins_of(engine),
+        pins=pins,
         engine=engine,
         pythons=PYTHONS,
         build=build,
@@ -168,6 +168,10 @@ def recipe_for(wish: Wish) -> Recipe:
         wheels=wish.wheels,
         verified=True,
     )
+
+
+def _torch(pins: frozenset[str]) -> frozenset[str]:
+    return frozenset(each for each in pins if marker.name_of(each) == "torch")
 
 
 def _choose_build(torch: str, wheels: str) -> builds.Build:
@@ -245,7 +249,7 @@ def _make(recipe: Recipe, making: Making) -> None:
     ended = making.children.run(_venv_command(base, folder), hear=making.say)
     if ended.code:
         kind, reason = _why_no_venv(ended, base, folder)
-        raise SetupError(_told(reason, ended.lines), kind)
+        raise SetupError(trouble.told(reason, ended.lines), kind)
     _install(recipe, recipe.pins, making)
     _finish(recipe, begun, recipe.pins, making)
 
@@ -303,8 +307,16 @@ def _install(recipe: Recipe, pins: frozenset[str], making: Making) -> None:
             remover = [str(marker.interpreter(folder)), "-I", "-m", "pip", "uninstall", "--yes", "torch"]
             making.children.run(remover, variables=pip.variables(scratch))
         wanted = _with_build(pins, build)
-        indexes = [build.index] if build is not None and build.index else []
-        _pip(recipe, sorted(wanted), indexes, scratch, making)
+        index = build.index if build is not None else ""
+        if build is not None and index and marker.normal(build.requirement) not in marker.installed(folder):
+            # Its index has other things too, seldom the newest, and is not asked for what has a better place.
+            _pip(recipe, ["--no-deps", build.requirement], [index], scratch, making)
+        try:
+            _pip(recipe, sorted(wanted), [], scratch, making)
+        except SetupError as error:
+            if error.kind != "packages" or not index:
+                raise
+            _pip(recipe, sorted(wanted), [index], scratch, making)  # as ROCm's libraries, which are there only
 
 
 def _with_build(pins: frozenset[str], build: builds.Build | None) -> frozenset[str]:
@@ -334,7 +346,7 @@ def _pip(recipe: Recipe, what: Sequence[str], indexes: Sequence[str], scratch: P
     making.received += listener.received
     if ended.code:
         kind, reason = pip.diagnosis(ended.lines, recipe.folder)
-        raise SetupError(_told(f"The packages for {recipe.folder} could not be installed. {reason}", ended.lines), kind)
+        raise SetupError(trouble.told(f"The packages could not be installed. {reason}", ended.lines), kind)
 
 
 @contextlib.contextmanager
@@ -353,6 +365,9 @@ def _scratch(folder: Path) -> Iterator[Path]:
 
 
 def _finish(recipe: Recipe, before: Marker, pins: frozenset[str], making: Making) -> None:
+    missing = sorted(pins - {each.partition("+")[0] for each in marker.installed(recipe.folder)})
+    if missing:
+        raise SetupError(f"pip said that all is installed, but {', '.join(missing)} is not there.", "packages")
     told: dict[str, object] = dict(before.told)
     if recipe.imports:
         _check_imports(recipe, making)
@@ -362,7 +377,7 @@ def _finish(recipe: Recipe, before: Marker, pins: frozenset[str], making: Making
     told |= {
         "recam": __version__,
         "made": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),  # noqa: UP017 - 3.10
-        "size": _size(recipe.folder),
+        "size": marker.size(recipe.folder),
     }
     done = Marker(
         whole=True,
@@ -406,30 +421,10 @@ def _check_imports(recipe: Recipe, making: Making) -> None:
         ended = making.children.run([str(marker.interpreter(recipe.folder)), "-I", "-c", f"import {module}"])
         if ended.code:
             text = f"{recipe.folder} is there, but {module} cannot be imported in it."
-            raise SetupError(_told(text, [*ended.lines, *_advice(ended.lines)]), "verify")
+            raise SetupError(trouble.told(text, [*ended.lines, *trouble.advice(ended.lines)]), "verify")
 
 
-def _advice(lines: Sequence[str]) -> list[str]:
-    missing = re.search(r"(lib[\w.+-]+\.so[.\d]*): cannot open shared object file", "\n".join(lines))
-    if missing is None:
-        return []
-    return [
-        f"The system library {missing[1]} is missing. What Blender needs on Debian or Ubuntu:",
-        "apt-get install libx11-6 libxrender1 libxxf86vm1 libxfixes3 libxi6 libxkbcommon0 libsm6 libgl1 libgomp1",
-    ]
-
-
-def _size(folder: Path) -> int:
-    """Bytes that its files take."""
-    total = 0
-    for path, _, names in os.walk(folder):
-        for name in names:
-            with contextlib.suppress(OSError):
-                total += os.lstat(os.path.join(path, name)).st_size
-    return total
-
-
-# What is wrong
+# Room
 
 
 def _check_room(recipe: Recipe, held: Marker | None = None) -> None:
@@ -450,25 +445,3 @@ def _room_needed(recipe: Recipe, held: Marker | None) -> int:
     from .plan import size_of
 
     return size_of(recipe, held).disk if recipe.engine else 0
-
-
-def _of_the_system(error: OSError, folder: Path) -> SetupError:
-    where = error.filename or folder
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return SetupError(f"The disk is full: make room where {folder} lies, and try again.", "disk")
-    if isinstance(error, PermissionError):
-        return SetupError(f"{where} may not be written to. Check its permissions, or choose another folder.")
-    if error.errno in (errno.EROFS, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EEXIST, errno.ENOENT):
-        return SetupError(f"{where} cannot be made ({error.strerror}): choose another folder.")
-    return SetupError(f"The system gave an error at {where}: {error.strerror or error}.")
-
-
-def _told(sentence: str, lines: Sequence[str]) -> str:
-    shown = [line for line in lines if line.strip()][-TAIL:]
-    return "\n  ".join([sentence, "The last lines were:", *shown]) if shown else sentence
-
-
-def _with_log(error: SetupError, log: Path) -> SetupError:
-    if error.kind in ("cancelled", "foreign", "busy") or not log.exists():
-        return error
-    return SetupError(f"{error}\nThe whole log: {log}", error.kind)

@@ -213,3 +213,13 @@ def installed(folder: Path) -> frozenset[str]:
 def site_packages(folder: Path) -> list[Path]:
     """Where packages lie in an environment."""
     return [folder / "Lib" / "site-packages"] if os.name == "nt" else [*folder.glob("lib/python3.*/site-packages")]
+
+
+def size(folder: Path) -> int:
+    """Bytes that its files take."""
+    total = 0
+    for path, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += os.lstat(os.path.join(path, name)).st_size
+    return total

@@ -8,7 +8,8 @@ import threading
 import time
 
 import pytest
-from package_index import wheel
+from package_index import Index, wheel
+from tiny_environments import build
 
 from backend import __version__, environment
 from backend.contract import Progress
@@ -53,7 +54,7 @@ def test_a_ready_one_is_left_as_it_is_and_nothing_is_told(place, quick):
     assert (place.folder / MARKER).stat().st_mtime_ns == before
 
 
-def test_adds_the_engine_with_torch_in_place_and_keeps_it(place, quick):
+def test_adds_the_engine_with_torch_in_place_and_keeps_it(place, quick, monkeypatch):
     place.install()
     kept = place.folder / "lib" / "kept.txt"
     kept.write_text("here since it was made")
@@ -67,21 +68,22 @@ def test_adds_the_engine_with_torch_in_place_and_keeps_it(place, quick):
     assert place.install() == made
     wheel(place.wheels, "2", "version = '2'", "torch")
     place.pin("recammaster", "torch==2")
+    monkeypatch.setattr(making, "_choose_build", lambda torch, wheels: build("cpu", version="2+"))
     assert environment.state(place.folder).kind == "outdated"
     made = place.install()
     assert (made.kind, made.engines, made.torch) == ("ready", ("reproject", "recammaster"), "2")
 
 
-def test_another_build_of_torch_takes_the_place_of_the_first(place, quick, index):
+def test_another_build_of_torch_takes_the_place_of_the_first(place, quick, index, monkeypatch):
     assert place.install(wheels="", engine="recammaster", torch="cpu").torch == "1+cpu"
     assert place.install(wheels="", engine="recammaster").torch == "1+cpu"  # auto: what there is
     assert place.install(wheels="", engine="recammaster", torch="cu9").torch == "1+cu9"
     assert place.install(wheels="", engine="recammaster", torch="auto").torch == "1+cu9"
     # a build whose name is no part of its version, as on PyPI
+    for each in place.wheels.glob("torch-1+*"):
+        each.unlink()
     wheel(place.wheels, "1", "version = '1'", "torch")
-    plain = making._choose_build("mps", "")
-    plain.requirement = "torch===1"
-    making._choose_build = lambda torch, wheels: plain  # put back by the fixture that replaced it
+    monkeypatch.setattr(making, "_choose_build", lambda torch, wheels: build("mps", version="1+"))
     assert place.install(wheels="", engine="recammaster", torch="mps").torch == "1"
 
 
@@ -195,6 +197,48 @@ def test_what_lacks_is_downloaded_with_bytes_and_their_speed(place, quick, index
     assert any(each.seconds_left for each in bytes_told)
     installing = [each for each in told if each.phase == "Installing packages"]
     assert all(isinstance(each, Progress) and each.total == 1 for each in installing)
+
+
+def test_the_index_of_torch_is_asked_for_torch_alone(place, quick, index, monkeypatch, tmp_path):
+    """It may be slow or out of reach, and what else it has is seldom the newest."""
+    others = tmp_path / "of torch"
+    others.mkdir()
+    for name in ("torch-1+cpu-py3-none-any.whl", "torch-1+cu9-py3-none-any.whl"):
+        (place.wheels / name).rename(others / name)
+    wheel(others, "1", "version = 'not this one'")
+    wheel(others, "1+cpu", "version = '1+cpu'", "torch", needs=["lens"])
+    wheel(place.wheels, "1", "version = 1", "lens")
+    with Index(others) as second:
+        chosen = build("cpu", second.url)
+        monkeypatch.setattr(making, "_choose_build", lambda torch, wheels: chosen)
+        assert place.install(wheels="", engine="recammaster").torch == "1+cpu"
+        assert {each.strip("/") for each in second.asked if "simple" in each} == {"simple/torch"}
+        assert place.version_of() == "1"
+        assert place.version_of("lens") == "1"
+
+        # what only that index has comes from there after all, as ROCm's libraries do
+        environment.remove(place.folder)
+        (place.wheels / "lens-1-py3-none-any.whl").rename(others / "lens-1-py3-none-any.whl")
+        assert place.install(wheels="", engine="recammaster").torch == "1+cpu"
+        assert place.version_of("lens") == "1"
+
+
+def test_a_newer_torch_is_chosen_for_the_machine_again(place, quick, index, monkeypatch):
+    """A plain pin would bring another build than the one that was chosen."""
+    place.install(wheels="", engine="recammaster")
+    wheel(place.wheels, "2", "version = '2'", "torch")
+    wheel(place.wheels, "2+cpu", "version = '2+cpu'", "torch")
+    place.pin("recammaster", "torch==2")
+    monkeypatch.setattr(making, "_choose_build", lambda torch, wheels: build("cpu", version="2"))
+    assert place.install(wheels="", engine="recammaster").torch == "2+cpu"
+
+
+def test_what_is_not_there_in_the_end_is_not_noted(place, quick, index):
+    """The build that is chosen here is of an older torch than the one that is pinned."""
+    place.pin("recammaster", "torch==2")
+    with pytest.raises(SetupError, match="torch==2 is not there"):
+        place.install(wheels="", engine="recammaster")
+    assert environment.state(place.folder).kind == "unfinished"
 
 
 def test_pip_is_brought_first_where_it_is_older(place, quick, index, empty):

@@ -94,8 +94,8 @@ def test_packages_are_counted_as_they_arrive(tmp_path):
 
 NEW_CONNECTION = (
     "WARNING: Retrying (Retry(total=4, connect=None, read=None, redirect=None, status=None)) after connection broken "
-    "by 'NewConnectionError('<pip._vendor.urllib3.connection.HTTPSConnection object at 0x7f>: Failed to establish a new "
-    "connection: [Errno 101] Network is unreachable')': /simple/numpy/"
+    "by 'NewConnectionError('<pip._vendor.urllib3.connection.HTTPSConnection object at 0x7f>: Failed to establish a "
+    "new connection: [Errno 101] Network is unreachable')': /simple/numpy/"
 )
 NOTHING_FOUND = (
     "ERROR: Could not find a version that satisfies the requirement numpy==2.4.6 (from versions: none)",

@@ -81,9 +81,10 @@ def version_in(python, name="shot"):
     return subprocess.run([str(python), "-I", "-c", code], capture_output=True, text=True).stdout.strip()
 
 
-def build(name):
-    """A build of torch as builds.choose gives it."""
-    return types.SimpleNamespace(name=name, requirement=f"torch==1+{name}", index="", reason="", download=0, disk=0)
+def build(name, index="", version="1"):
+    """A build of torch as builds.choose gives it; none of its own where the version lacks its name."""
+    requirement = f"torch=={version}+{name}" if "+" not in version else f"torch=={version.rstrip('+')}"
+    return types.SimpleNamespace(name=name, requirement=requirement, index=index, reason="", download=0, disk=0)
 
 
 @pytest.fixture(scope="session")
