@@ -101,6 +101,8 @@ class Listener:
             self._begin(match[1])
         elif match := _COLLECTING.match(line):
             self._report(Progress(phase=f"Looking for {match[1]}", step=0, total=0))
+        elif "Retrying (" in line:
+            self._report(Progress(phase="Trying again to reach the package index", step=0, total=0))
         elif match := _INSTALLING.match(line):
             self._wanted = frozenset(marker.normal(each.strip()) for each in match[1].split(","))
             self._tell_installed()
@@ -152,10 +154,29 @@ def diagnosis(lines: Sequence[str], folder: Path, python: str = "") -> tuple[str
     for kind, pattern, advice in _KNOWN:
         if match := re.search(pattern, text, re.IGNORECASE):
             found: Mapping[str, str] = {key: value or "" for key, value in match.groupdict().items()}
+            if advice == _NO_CONNECTION and _goes_to_a_proxy(text):
+                advice = _PROXY
             return kind, advice.format(folder=folder, python=python or "this Python", **found)
     return "packages", "pip could not install the packages. Its last lines below say why."
 
 
+def _goes_to_a_proxy(text: str) -> bool:
+    """Whether it is a proxy that was not reached: newer pips do not say so."""
+    import urllib.request  # takes longer to import than all the rest here
+
+    hosts = set(re.findall(r"host='([^']+)'", text))
+    proxies = [*urllib.request.getproxies().values(), os.environ.get("PIP_PROXY", "")]
+    return any(re.search(rf"(^|[/@]){re.escape(host)}(:|/|$)", proxy) for host in hosts for proxy in proxies)
+
+
+_PROXY = (
+    "The proxy refused the connection, or is not there. Check the proxy in the system's settings (HTTPS_PROXY, "
+    "HTTP_PROXY) or pip's (`pip config list`), and try again."
+)
+_NO_CONNECTION = (
+    "There is no connection to the package index. Check that this computer is online, and that Blender may use the "
+    "network through its firewall; or install from a folder of wheels."
+)
 _KNOWN = (
     (
         "disk",
@@ -167,8 +188,7 @@ _KNOWN = (
         "network",
         r"proxy-connection-failed|ProxyError|Failed to connect to proxy|Cannot connect to proxy|"
         r"407 Proxy Authentication|Tunnel connection failed",
-        "The proxy refused the connection, or is not there. Check the proxy in the system's settings (HTTPS_PROXY, "
-        "HTTP_PROXY) or pip's (`pip config list`), and try again.",
+        _PROXY,
     ),
     (
         "network",
@@ -206,8 +226,7 @@ _KNOWN = (
         r"connection-failed|NewConnectionError|Failed to establish a new connection|Temporary failure in name|"
         r"NameResolutionError|getaddrinfo failed|Name or service not known|Network is unreachable|Connection refused|"
         r"nodename nor servname",
-        "There is no connection to the package index. Check that this computer is online, and that Blender may use "
-        "the network through its firewall; or install from a folder of wheels.",
+        _NO_CONNECTION,
     ),
     (
         "network",

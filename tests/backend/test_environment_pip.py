@@ -177,6 +177,18 @@ def test_causes(lines, kind, words):
     assert "{" not in sentence.replace(str(FOLDER), "")
 
 
+def test_newer_pips_do_not_say_that_it_is_the_proxy_which_is_not_there(monkeypatch):
+    line = NEW_CONNECTION.replace(
+        "<pip._vendor.urllib3.connection.HTTPSConnection object at 0x7f>", "host='{}', port=80"
+    )
+    for name in ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "PIP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    assert "no connection" in pip.diagnosis([line.format("proxy.example")], FOLDER)[1]
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:secret@proxy.example:80")
+    assert "proxy refused" in pip.diagnosis([line.format("proxy.example")], FOLDER)[1]
+    assert "no connection" in pip.diagnosis([line.format("pypi.org")], FOLDER)[1]
+
+
 def test_what_every_setting_of_the_users_is_for(monkeypatch, tmp_path):
     for name in ("INDEX_URL", "TARGET", "CERT", "PROXY", "USER"):
         monkeypatch.setenv(f"PIP_{name}", "x")
