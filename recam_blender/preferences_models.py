@@ -66,7 +66,8 @@ def _panel(layout: bpy.types.UILayout, name: str, title: str) -> bpy.types.UILay
 def _draw_needed(layout: bpy.types.UILayout) -> None:
     """The one button for all that is missing; none while that is on its way."""
     is_missing = bool(models.missing("recammaster"))
-    layout.label(text="Models for ReCamMaster", icon="ERROR" if is_missing else "CHECKMARK")
+    # Nothing is wrong where they are missing: the other engine needs none.
+    layout.label(text="Models for ReCamMaster", icon="INFO" if is_missing else "CHECKMARK")
     asked = [models.row(each) for each in models.advised("recammaster")]
     if is_missing and not any(each.state in ("getting", "waiting") for each in asked):
         row = layout.row()

@@ -30,7 +30,8 @@ def _backend(context: bpy.types.Context, layout: bpy.types.UILayout, own: RECAM_
     found = setup.state()
     ready = found.kind == "ready"
     running = tasks.running(setup.KEY)
-    layout.label(text="Backend", icon="CHECKMARK" if ready or environment.own_python()[0] else "ERROR")
+    icon = "CHECKMARK" if ready or environment.own_python()[0] else "SORTTIME" if running is not None else "ERROR"
+    layout.label(text="Backend", icon=icon)
     if environment.own_python()[0]:
         _own_python(context, layout)
     elif ready:

@@ -99,19 +99,15 @@ class RECAM_OT_setup_install(bpy.types.Operator):
     def draw(self, _context: bpy.types.Context) -> None:
         """What it takes, and what can be chosen."""
         layout = self.layout
-        layout.use_property_split = True
-        layout.use_property_decorate = False
         plan = _plans.get(self._asked())
         told = setup.plan_lines(plan, self.wheels) if plan else [("", "What that takes cannot be told.")]
         for label, text in told:
-            row = layout.split(factor=0.2)
-            row.label(text=label)
-            drawing.wrapped(row, text, _DIALOG_CHARACTERS)
+            drawing.wrapped(_labelled(layout, label), text, _DIALOG_CHARACTERS)
         if plan and plan.disk > plan.free:
             layout.label(text="There is not enough room on this disk.", icon="ERROR")
         if self.engine != ENGINES[0]:
-            layout.prop(self, "torch")
-        layout.prop(self, "wheels")
+            _labelled(layout, "Build of torch").prop(self, "torch", text="")
+        _labelled(layout, "Wheels").prop(self, "wheels", text="")
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         """Install. In background Blender it is done when this returns."""
@@ -120,6 +116,13 @@ class RECAM_OT_setup_install(bpy.types.Operator):
 
     def _asked(self) -> tuple[str, str, str]:
         return self.engine, self.torch, bpy.path.abspath(self.wheels)
+
+
+def _labelled(layout: bpy.types.UILayout, label: str) -> bpy.types.UILayout:
+    """What stands beside a label, in line with all others of the dialog."""
+    row = layout.split(factor=0.2)
+    row.label(text=label)
+    return row
 
 
 _plans: dict[tuple[str, str, str], Plan] = {}
