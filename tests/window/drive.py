@@ -1,6 +1,6 @@
 """Runs inside a real Blender: sets the stage, then tells what there is, once a second, as lines of JSON in a file.
 
-    blender … --python drive.py -- ZIP BLEND STATE
+    blender … --python drive.py -- ZIP BLEND STATE SCREEN_HEIGHT
 
 It presses nothing: clicks and keys come from session.py, as from a user.
 """
@@ -11,7 +11,7 @@ import sys
 import bpy
 
 ADDON = "bl_ext.user_default.recam_blender"
-ZIP, BLEND, STATE = sys.argv[sys.argv.index("--") + 1 :]
+ZIP, BLEND, STATE, SCREEN_HEIGHT = sys.argv[sys.argv.index("--") + 1 :]
 
 
 def tell(**what):
@@ -65,9 +65,13 @@ def watch():
     window, area = sequencer()
     region = next(each for each in area.regions if each.type == "UI")
     tell(
-        # From the top left corner of the screen, as xdotool counts.
-        panel=[window.x + region.x, window.y + window.height - region.y - region.height, region.width, region.height],
-        height=window.height,
+        # From the top left corner of the screen, as xdotool counts; Blender counts from below.
+        panel=[
+            window.x + region.x,
+            int(SCREEN_HEIGHT) - window.y - region.y - region.height,
+            region.width,
+            region.height,
+        ],
         strips=sorted(each.name for each in edit().sequence_editor.strips),
         running=runtime.running is not None,
         message=runtime.message.text if runtime.message else "",

@@ -24,6 +24,8 @@ DOWNLOADS, FIRST_FILE = (83, 180), (345, 81)
 # From the top right corner.
 EXTENSIONS_MENU, INSTALL_FROM_DISK, CLOSE, MAXIMIZE = (-20, 18), (-128, 141), (-11, -10), (-26, -10)
 RECAM_TAB = (-15, 182)
+# In the timeline.
+LATE_FRAME = (155, 13)
 
 START_SECONDS, SHORT_SECONDS, INSTALL_SECONDS, TAKE_SECONDS = 90, 30, 500, 200
 
@@ -53,6 +55,7 @@ def first_use(user):
     if BROKEN:
         with user.only_looking():
             show_preferences(user, "setup_preferences_offline")
+            close_preferences(user)
     user.press(big_button(user))
     user.wait_for("online access", SHORT_SECONDS, lambda state: state["online"])
     big_button(user)
@@ -70,12 +73,12 @@ def first_use(user):
         "take", TAKE_SECONDS, lambda state: not state["recam"]["running"] and state["strips"] != before
     )
     clock.ended("the first take")
-    user.settled()
-    user.picture("setup_6_take")
     told = {"clicks": user.clicks, "keys": user.keys, "seconds": clock.parts, "installation": phases, "end": state}
     told["minutes"] = round(sum(clock.parts.values()) / 60, 2)
     with user.only_looking():
+        show_take(user)
         show_preferences(user, "setup_preferences_ready")
+        show_recammaster(user)
     return told
 
 
@@ -93,7 +96,7 @@ class Clock:
 
 
 def close_splash(user):
-    (go_on,) = until(user, "splash", lambda: user.bars((540, 600, 520, 120), least=(200, 12)))
+    (go_on,) = user.find("splash", lambda: user.bars((540, 600, 520, 120), least=(200, 12)))
     user.press(go_on)
     user.settled()
     # The second splash ends with a click beside it.
@@ -188,22 +191,12 @@ def panel(user):
 
 def big_button(user):
     """The one button of the panel that is larger than the others."""
-    return until(user, "big button", lambda: user.bars(panel(user), least=(150, 26)))[0]
-
-
-def until(user, what, found):
-    for _ in range(30):
-        if answer := found():
-            # Where the mouse is already, what appears below it is highlit only after a move.
-            return answer
-        time.sleep(0.3)
-    user.picture("late")
-    sys.exit(f"no {what} on the screen")
+    return user.find("big button", lambda: user.bars(panel(user), least=(150, 26)))[0]
 
 
 def confirm_installation(user):
     user.press(big_button(user))
-    (install,) = until(user, "dialog", lambda: user.bars((0, 0, *SCREEN), least=(200, 16), colours=[DEFAULT]))
+    (install,) = user.find("dialog", lambda: user.bars((0, 0, *SCREEN), least=(200, 16), colours=[DEFAULT]))
     x, y, width, height = install
     user.settled()
     user.picture("setup_3_dialog", (x - width - 20, y - 225, 2 * width + 30, 225 + height + 14))
@@ -224,6 +217,7 @@ def follow_installation(user):
             user.picture("setup_4_progress", panel(user))
             with user.only_looking():
                 show_preferences(user, "setup_preferences_progress")
+                close_preferences(user)
             shown = True
         time.sleep(0.2)
     user.wait_for("environment", SHORT_SECONDS, lambda state: state["recam"]["environment"] == "ready")
@@ -231,6 +225,14 @@ def follow_installation(user):
 
 
 # For the pictures only
+
+
+def show_take(user):
+    """Where the camera has moved: at the take's first frame it stands where the footage was shot."""
+    x, y, _, _ = timeline(user)["WINDOW"]
+    user.click(x + LATE_FRAME[0], y + LATE_FRAME[1])
+    user.settled()
+    user.photograph("setup_6_take")
 
 
 def show_preferences(user, name):
@@ -247,19 +249,40 @@ def show_preferences(user, name):
         user.settled()
         click_in(user, "PREFERENCES", FIRST_ADD_ON)
         user.has_searched = True
-    x, y, width, height = box_of(user, "PREFERENCES")
-    user.move(x + width - 30, y + height - 30)
+    x, y, width, _ = box_of(user, "PREFERENCES")
+    user.move(x + width - 300, y + 130)  # away from what would tell of itself
     user.settled()
-    user.picture(name, (x + 170, y, width - 170, height))
-    close_preferences(user)
+    user.picture(name, beside_sections(user))
+
+
+def show_recammaster(user):
+    """What adding the other engine takes, from the first row of the preferences' buttons."""
+    x, y, width, height = user.bars(beside_sections(user), least=(600, 14))[0]
+    user.click(x + width // 6, y + height // 2)
+    (install,) = user.find("dialog", lambda: user.bars(beside_sections(user), least=(200, 16), colours=[DEFAULT]))
+    x, y, width, height = install
+    user.settled()
+    user.picture("setup_recammaster", (x - width - 20, y - 295, 2 * width + 30, 295 + height + 14))
+
+
+def beside_sections(user):
+    x, y, width, height = box_of(user, "PREFERENCES")
+    return x + 170, y, width - 170, height
 
 
 def broken(user):
-    state = user.wait_for("failure", INSTALL_SECONDS, lambda state: state["recam"]["ended"] == "failed")
+    """What is told of a failure, and what its two buttons do."""
+    user.wait_for("failure", INSTALL_SECONDS, lambda state: state["recam"]["ended"] == "failed")
     user.settled()
     user.picture("setup_failed", panel(user))
     show_preferences(user, "setup_preferences_failed")
-    return {"clicks": user.clicks, "keys": user.keys, "end": state}
+    # Below Repair and Remove, and Use My Own Python: Copy and Open Log, side by side.
+    x, y, width, height = user.bars(beside_sections(user), least=(600, 14))[2]
+    user.click(x + width // 4, y + height // 2)
+    user.wait_for("text that was copied", SHORT_SECONDS, lambda state: state["clipboard"])
+    user.click(x + width * 3 // 4, y + height // 2)
+    user.settled()
+    return {"end": user.latest()}
 
 
 if __name__ == "__main__":

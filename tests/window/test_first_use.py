@@ -28,7 +28,7 @@ def somebody(sample, tmp_path):
         (home / name).mkdir(parents=True)
     shutil.copy(sample["zip"], home / "Downloads")
     own = ("RECAM_", "XDG_", "PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "VIRTUAL_ENV")
-    return {name: value for name, value in os.environ.items() if not name.startswith(own)} | {
+    yield {name: value for name, value in os.environ.items() if not name.startswith(own)} | {
         "HOME": str(home),
         "BLENDER_USER_RESOURCES": str(home / ".config" / "blender" / "5.2"),
         "XDG_CONFIG_HOME": str(home / ".config"),
@@ -38,6 +38,7 @@ def somebody(sample, tmp_path):
         # The system that Blender runs in has certificates of its own, and may not know who inspects this network.
         **dict.fromkeys(_CERTIFICATES, str(shutil.copy(certificates(), tmp_path / "certificates.crt"))),
     }
+    shutil.rmtree(home, ignore_errors=True)  # half a gigabyte
 
 
 _CERTIFICATES = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
@@ -69,7 +70,7 @@ def played(sample, folder, environment, *options):
     assert "Traceback" not in words
     assert "Python script error" not in words
     if pictures := os.environ.get("RECAM_PICTURES"):
-        for each in folder.glob("setup_*.png"):
+        for each in folder.glob("setup_*"):
             shutil.copy(each, pictures)
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -92,9 +93,17 @@ def test_from_an_empty_profile_and_a_zip_to_a_take_by_clicks(sample, somebody, t
 
 def test_without_packages_the_reason_is_told(sample, somebody, tmp_path):
     # A port that nobody listens on.
-    seen = played(sample, tmp_path / "pictures", somebody | {"PIP_INDEX_URL": "http://127.0.0.1:9/simple"}, "--broken")
+    opener = tmp_path / "bin" / "xdg-open"
+    opener.parent.mkdir()
+    opener.write_text(f'#!/bin/sh\nprintf %s "$1" > "{tmp_path}/opened"\n')
+    opener.chmod(0o755)
+    variables = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PATH": f"{opener.parent}:{os.environ['PATH']}"}
+    seen = played(sample, tmp_path / "pictures", somebody | variables, "--broken")
 
     told = seen["end"]["recam"]
     assert told["environment"] == "unfinished"
     assert "There is no connection to the package index." in told["text"]
     assert "127.0.0.1:9" in told["text"]
+    assert seen["end"]["clipboard"] == told["text"]
+    log = Path((tmp_path / "opened").read_text(encoding="utf-8"))
+    assert "No matching distribution found" in log.read_text(encoding="utf-8")

@@ -5,31 +5,9 @@ import os
 import subprocess
 from pathlib import Path
 
-import pytest
+from conftest import TOOL, needs_blender
 
-ROOT = Path(__file__).resolve().parents[2]
-# The founders' tool for a Blender with a window on a machine that has none; a workplace keeps it beside its checkouts.
-TOOL = Path(os.environ.get("REAL_BLENDER", ROOT.parent / "shared" / "tools" / "real-blender"))
-BLENDER = Path(os.environ.get("REAL_BLENDER_ROOT", "/var/tmp/real-blender"), "usr", "bin", "blender")
-
-pytestmark = pytest.mark.skipif(
-    not (TOOL.exists() and BLENDER.exists()), reason="there is no real Blender here: `real-blender setup` fetches it"
-)
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory):
-    """The sample's .blend, with a second of its footage in the sequencer, and the extension's zip."""
-    folder = tmp_path_factory.mktemp("sample é")
-    made = subprocess.run(
-        [os.environ["RECAM_BLENDER"], str(Path(__file__).with_name("stage.py")), str(folder)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert made.returncode == 0, made.stdout + made.stderr
-    return json.loads(made.stdout.splitlines()[-1])
+pytestmark = needs_blender
 
 
 def test_install_press_the_button_see_the_take_undo_it_and_cancel_another(sample, tmp_path):

@@ -107,11 +107,27 @@ class User:
                     open_bar[3] += 1
         return sorted((each for each in found if each[3] >= least[1]), key=lambda each: each[1])
 
-    def picture(self, name, box=None, colours=256):
-        """Take a picture of the screen, or of a part of it."""
+    def find(self, what, found):
+        """What ``found`` finds on the screen, as soon as it does, or an end with a picture of what is there instead."""
+        for _ in range(30):
+            if answer := found():
+                return answer
+            time.sleep(0.3)
+        self.picture("late")
+        sys.exit(f"no {what} on the screen; last told: {self.latest()}")
+
+    def picture(self, name, box=None):
+        """Take a picture of the screen, or of a part of it, small enough for a manual."""
         part = [] if box is None else ["-crop", "{2}x{3}+{0}+{1}".format(*map(int, box)), "+repage"]
-        small = ["-strip", "-dither", "None", "-colors", str(colours), "-define", "png:compression-level=9"]
-        subprocess.run(["import", "-window", "root", *part, *small, str(self.folder / f"{name}.png")], check=True)
+        small = ["-strip", "-dither", "None", "-colors", "256", "-define", "png:compression-level=9"]
+        self._take(f"{name}.png", [*part, *small])
+
+    def photograph(self, name):
+        """The whole screen, footage and all, which a PNG would be large for."""
+        self._take(f"{name}.jpg", ["-resize", "1200x", "-strip", "-quality", "82"])
+
+    def _take(self, name, options):
+        subprocess.run(["import", "-window", "root", *options, str(self.folder / name)], check=True)
 
     # Hand
 

@@ -70,6 +70,7 @@ def watch():
         "online": bpy.app.online_access,
         "section": preferences.active_section,
         "strips": sorted(strips),
+        "clipboard": bpy.context.window_manager.clipboard,
         "recam": addon_told(),
     }
     with open(STATE, "a", encoding="utf-8") as file:
