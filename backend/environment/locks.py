@@ -19,6 +19,7 @@ from .errors import SetupError
 WAIT = 10.0
 """Seconds to wait for another set-up to end: a cancelled one clears away for a moment."""
 
+_SIGNATURE = 20  # bytes
 _PLACES = 64  # in the file that a worker can hold, on Windows, where one place has one holder
 _FAR = 1 << 20  # where these begin: what stands in the file can be read while they are held
 _held: list[int] = []
@@ -47,10 +48,9 @@ def alone(folder: Path, cancelled: Callable[[], bool] = lambda: False) -> Iterat
             if time.monotonic() >= until:
                 raise SetupError(_who_has_it(opened, folder), "busy")
             time.sleep(0.1)
-        os.ftruncate(opened, 0)
-        os.write(opened, str(os.getpid()).encode())
+        _sign(opened, str(os.getpid()))
         yield opened
-        os.ftruncate(opened, 0)
+        _sign(opened, "")
     finally:
         os.close(opened)
 
@@ -73,6 +73,13 @@ def hold(folder: str | Path) -> None:
     _held.append(opened)
 
 
+def _sign(opened: int, name: str) -> None:
+    """Say in the file who has it; that is for people, and worth no failure."""
+    with contextlib.suppress(OSError):
+        os.lseek(opened, 0, os.SEEK_SET)
+        os.write(opened, name.ljust(_SIGNATURE).encode())
+
+
 def _who_has_it(opened: int, folder: Path) -> str:
     if _lock_together(opened):
         return (
@@ -80,7 +87,7 @@ def _who_has_it(opened: int, folder: Path) -> str:
             "and try again."
         )
     os.lseek(opened, 0, os.SEEK_SET)
-    number = os.read(opened, 20).decode("ascii", "replace").strip()
+    number = os.read(opened, _SIGNATURE).decode("ascii", "replace").strip()
     process = f" (process {number})" if number.isdigit() else ""
     return f"Another process{process} is setting up {folder}: wait until it is done, and try again."
 

@@ -155,7 +155,8 @@ def recipe_for(wish: Wish) -> Recipe:
     if held is not None and held.whole and ENGINES[1] in held.engines:
         engine = ENGINES[1]  # what it can do already, it is to keep
     pins = marker.pins_of(engine)
-    has_build = held is not None and held.whole and held.build and _torch(pins) <= held.requirements
+    torch = {each for each in pins if marker.name_of(each) == "torch"}
+    has_build = held is not None and held.whole and held.build and torch <= held.requirements
     is_chosen = has_build and wish.torch == "auto"  # and whoever has one is not asked about graphics cards again
     build = None if engine == ENGINES[0] or is_chosen else _choose_build(wish.torch, wish.wheels)
     return Recipe(
@@ -168,10 +169,6 @@ def recipe_for(wish: Wish) -> Recipe:
         wheels=wish.wheels,
         verified=True,
     )
-
-
-def _torch(pins: frozenset[str]) -> frozenset[str]:
-    return frozenset(each for each in pins if marker.name_of(each) == "torch")
 
 
 def _choose_build(torch: str, wheels: str) -> builds.Build:
@@ -237,10 +234,10 @@ def _make(recipe: Recipe, making: Making) -> None:
         removal.check(folder)  # before anything is begun
     making.phase("Looking for a Python")
     base = find_python(recipe.pythons, recipe.base)
-    _check_room(recipe)
     if os.path.lexists(folder):
         making.phase("Removing what was half made")
         _make_room(folder)
+    _check_room(recipe)
     making.say(f"{folder}: making it with {base}")
     making.phase("Making the environment")
     folder.mkdir()
@@ -250,8 +247,8 @@ def _make(recipe: Recipe, making: Making) -> None:
     if ended.code:
         kind, reason = _why_no_venv(ended, base, folder)
         raise SetupError(trouble.told(reason, ended.lines), kind)
-    _install(recipe, recipe.pins, making)
-    _finish(recipe, begun, recipe.pins, making)
+    _install(recipe, making)
+    _finish(recipe, begun, making)
 
 
 def _venv_command(base: Path, folder: Path) -> list[str]:
@@ -280,23 +277,28 @@ def _why_no_venv(ended: Ended, base: Path, folder: Path) -> tuple[str, str]:
 
 def _add(recipe: Recipe, held: Marker, making: Making) -> None:
     """Install what a whole environment of ours lacks, beside what it holds."""
-    folder, before = recipe.folder, marker.installed(recipe.folder)
-    pins = marker.merged(held.requirements, recipe.pins)
-    lacking = sorted(pins - held.requirements)
+    folder, before = recipe.folder, _packages(recipe.folder)
+    strangers = removal.strangers(folder, held)
+    lacking = sorted(recipe.pins - held.requirements)
     if lacking:
         making.say(f"{folder}: adding {', '.join(lacking)}")
     _check_room(recipe, held)
-    marker.write(folder, replace(held, whole=False, requirements=pins))
+    marker.write(folder, replace(held, whole=False))
     try:
-        _install(recipe, pins, making)
+        _install(recipe, making)
     except (SetupError, OSError):
-        if marker.installed(folder) == before:  # no network, no room: nothing that a new one would do better
+        if _packages(folder) == before:  # no network, no room: nothing that a new one would do better
             marker.write(folder, held)
         raise
-    _finish(recipe, held, pins, making)
+    _finish(recipe, held, making, strangers)
 
 
-def _install(recipe: Recipe, pins: frozenset[str], making: Making) -> None:
+def _packages(folder: Path) -> set[str]:
+    """What lies there, but for pip, which may be renewed and then have failed."""
+    return {each for each in marker.installed(folder) if marker.name_of(each) != "pip"}
+
+
+def _install(recipe: Recipe, making: Making) -> None:
     making.phase("Looking for packages")
     folder, build = recipe.folder, recipe.build
     held = marker.read(folder)
@@ -306,7 +308,7 @@ def _install(recipe: Recipe, pins: frozenset[str], making: Making) -> None:
             # A build without a local version would count as the same, and stay.
             remover = [str(marker.interpreter(folder)), "-I", "-m", "pip", "uninstall", "--yes", "torch"]
             making.children.run(remover, variables=pip.variables(scratch))
-        wanted = _with_build(pins, build)
+        wanted = _with_build(recipe.pins, build)
         index = build.index if build is not None else ""
         if build is not None and index and marker.normal(build.requirement) not in marker.installed(folder):
             # Its index has other things too, seldom the newest, and is not asked for what has a better place.
@@ -364,9 +366,9 @@ def _scratch(folder: Path) -> Iterator[Path]:
 # Whether it works
 
 
-def _finish(recipe: Recipe, before: Marker, pins: frozenset[str], making: Making) -> None:
-    missing = sorted(pins - {each.partition("+")[0] for each in marker.installed(recipe.folder)})
-    if missing:
+def _finish(recipe: Recipe, before: Marker, making: Making, strangers: frozenset[str] = frozenset()) -> None:
+    there = {each.partition("+")[0] for each in marker.installed(recipe.folder)}
+    if missing := sorted(recipe.pins - there):
         raise SetupError(f"pip said that all is installed, but {', '.join(missing)} is not there.", "packages")
     told: dict[str, object] = dict(before.told)
     if recipe.imports:
@@ -382,8 +384,8 @@ def _finish(recipe: Recipe, before: Marker, pins: frozenset[str], making: Making
     done = Marker(
         whole=True,
         ours=before.ours,
-        requirements=pins,
-        names=frozenset(os.listdir(recipe.folder)) - {"tmp"},
+        requirements=marker.merged(before.requirements & there, recipe.pins),
+        names=frozenset(os.listdir(recipe.folder)) - {"tmp"} - strangers,
         build=recipe.build.name if recipe.build is not None else before.build,
         told=told,
     )
@@ -394,7 +396,9 @@ def _finish(recipe: Recipe, before: Marker, pins: frozenset[str], making: Making
 def _verified(recipe: Recipe, making: Making) -> dict[str, object]:
     making.phase("Checking with a small take")
     python = marker.interpreter(recipe.folder)
-    ended = making.children.run(_check_command(python, recipe.engine), hear=making.say)
+    ended = making.children.run(
+        _check_command(python, recipe.engine), hear=lambda line: None if line.startswith("{") else making.say(line)
+    )
     if ended.code:
         raise verify.failed(ended.errors, ended.code)
     found = verify.read("\n".join(ended.output))

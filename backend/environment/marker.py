@@ -11,7 +11,8 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -126,7 +127,17 @@ def write(folder: Path, marker: Marker) -> None:
         opened.write(json.dumps(data, indent=1) + "\n")
         opened.flush()
         os.fsync(opened.fileno())
-    os.replace(begun, folder / MARKER)
+    patiently(lambda: os.replace(begun, folder / MARKER))
+
+
+def patiently(act: Callable[[], None]) -> None:
+    """Do it, on Windows in several tries: a file that someone reads, or scans for viruses, is not moved meanwhile."""
+    for _ in range(40 if os.name == "nt" else 0):
+        with contextlib.suppress(PermissionError):
+            act()
+            return
+        time.sleep(0.05)
+    act()
 
 
 def state(folder: Path) -> State:

@@ -55,15 +55,19 @@ def check(folder: Path) -> marker.Marker:
         raise SetupError(
             f"{folder} was not made by ReCam, and is left alone: move it away, or choose another folder.", "foreign"
         )
-    own = _OWN | {each.lower() for each in found.names}
-    others = sorted(each for each in os.listdir(folder) if each.lower() not in own)
-    if others:
+    if others := sorted(strangers(folder, found)):
         raise SetupError(
             f"{folder} holds what ReCam did not put there ({', '.join(others[:5])}), and is left alone: move that "
             "elsewhere and try again.",
             "foreign",
         )
     return found
+
+
+def strangers(folder: Path, found: marker.Marker) -> frozenset[str]:
+    """What lies at the top of an environment of ours and was put there by others."""
+    own = _OWN | {each.lower() for each in found.names}
+    return frozenset(each for each in os.listdir(folder) if each.lower() not in own)
 
 
 def take_away(folder: Path) -> None:
@@ -74,7 +78,7 @@ def take_away(folder: Path) -> None:
     check(folder)
     away = folder.with_name(f".{folder.name}.removed-{uuid.uuid4().hex[:8]}")
     try:
-        os.rename(folder, away)
+        marker.patiently(lambda: os.rename(folder, away))
     except PermissionError as error:
         if sys.platform != "win32":
             raise

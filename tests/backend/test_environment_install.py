@@ -98,6 +98,26 @@ def test_pins_of_a_newer_recam_are_brought_in_place(place, quick):
     assert place.marker()["requirements"] == ["shot==2"]
 
 
+def test_a_pin_that_is_gone_is_not_asked_for_again(place, quick):
+    """An older ReCam's may not fit what the newer one needs."""
+    place.pin("backend", "shot==1", "torch==1")
+    place.install()
+    place.pin("backend", "shot==2")
+    for each in place.wheels.glob("torch-*"):
+        each.unlink()
+    assert place.install().kind == "ready"
+
+
+def test_what_somebody_put_into_one_is_still_theirs_after_an_addition(place, quick):
+    place.install()
+    (place.folder / "film.mp4").write_text("mine")
+    place.pin("backend", "shot==2")
+    assert place.install().kind == "ready"
+    with pytest.raises(SetupError, match=r"film\.mp4"):
+        environment.remove(place.folder)
+    assert (place.folder / "film.mp4").exists()
+
+
 def test_an_upgrade_that_does_not_work_is_not_ready_and_the_next_begins_anew(place, quick):
     place.install()
     place.pin("backend", "shot==3")
