@@ -13,8 +13,9 @@ from .errors import SetupError
 
 def told(sentence: str, lines: Sequence[str]) -> str:
     """The sentence with the last lines that a program said."""
+    tries = [line for line in lines if line.startswith("WARNING: Retrying")]
     # pip's tries before the last say nothing that the last does not.
-    shown = [line for line in lines if line.strip() and not line.startswith("WARNING: Retrying")][-TAIL:]
+    shown = [line for line in lines if line.strip() and line not in tries[:-1]][-TAIL:]
     return "\n  ".join([sentence, "The last lines were:", *shown]) if shown else sentence
 
 
