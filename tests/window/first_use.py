@@ -24,6 +24,7 @@ DOWNLOADS, FIRST_FILE = (83, 180), (345, 81)
 # From the top right corner.
 EXTENSIONS_MENU, INSTALL_FROM_DISK, CLOSE, MAXIMIZE = (-20, 18), (-128, 141), (-11, -10), (-26, -10)
 RECAM_TAB = (-15, 182)
+ABOVE_PREFERENCES = 225
 # In the timeline.
 LATE_FRAME = (155, 13)
 
@@ -197,11 +198,16 @@ def big_button(user):
 def confirm_installation(user):
     user.press(big_button(user))
     (install,) = user.find("dialog", lambda: user.bars((0, 0, *SCREEN), least=(200, 16), colours=[DEFAULT]))
-    x, y, width, height = install
     user.settled()
-    user.picture("setup_3_dialog", (x - width - 20, y - 225, 2 * width + 30, 225 + height + 14))
+    user.picture("setup_3_dialog", dialog_around(install, 225))
     user.press(install)
     user.wait_for("installation", SHORT_SECONDS, lambda state: state["recam"]["task"])
+
+
+def dialog_around(button, above):
+    """The whole of a dialog, whose right button this is, with so many pixels above that."""
+    x, y, width, height = button
+    return x - width - 24, y - above, 2 * width + 42, above + height + 14
 
 
 def follow_installation(user):
@@ -252,7 +258,8 @@ def show_preferences(user, name):
     x, y, width, _ = box_of(user, "PREFERENCES")
     user.move(x + width - 300, y + 130)  # away from what would tell of itself
     user.settled()
-    user.picture(name, beside_sections(user))
+    x, y, width, height = beside_sections(user)
+    user.picture(name, (x, y + ABOVE_PREFERENCES, width, height - ABOVE_PREFERENCES))
 
 
 def show_recammaster(user):
@@ -260,9 +267,8 @@ def show_recammaster(user):
     x, y, width, height = user.bars(beside_sections(user), least=(600, 14))[0]
     user.click(x + width // 6, y + height // 2)
     (install,) = user.find("dialog", lambda: user.bars(beside_sections(user), least=(200, 16), colours=[DEFAULT]))
-    x, y, width, height = install
     user.settled()
-    user.picture("setup_recammaster", (x - width - 20, y - 295, 2 * width + 30, 295 + height + 14))
+    user.picture("setup_recammaster", dialog_around(install, 310))
 
 
 def beside_sections(user):
