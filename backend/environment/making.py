@@ -395,10 +395,8 @@ def _finish(recipe: Recipe, before: Marker, making: Making, strangers: frozenset
 
 def _verified(recipe: Recipe, making: Making) -> dict[str, object]:
     making.phase("Checking with a small take")
-    python = marker.interpreter(recipe.folder)
-    ended = making.children.run(
-        _check_command(python, recipe.engine), hear=lambda line: None if line.startswith("{") else making.say(line)
-    )
+    command = _check_command(marker.interpreter(recipe.folder), recipe.engine)
+    ended = making.children.run(command, hear=lambda line: None if line.startswith("{") else making.say(line))
     if ended.code:
         raise verify.failed(ended.errors, ended.code)
     found = verify.read("\n".join(ended.output))

@@ -21,7 +21,8 @@ _KEPT = (
 )
 """Settings of the user's that say how to reach packages. Others (--user, --target, ...) say where to put them."""
 
-_RAW = (24, 1)  # the first pip that tells bytes to programs
+RAW = (24, 1)
+"""The first pip that tells bytes to programs."""
 
 _DOWNLOADING = re.compile(r"\s*(?:Downloading|Resuming download)\s+(\S+)")
 _BYTES = re.compile(r"Progress (\d+) of (\d+)")
@@ -41,7 +42,7 @@ def command(folder: Path, what: Sequence[str], *, wheels: str = "", indexes: Seq
         indexes: to look in, beside the one that pip is set up for.
     """
     source = ["--no-index", "--find-links", wheels] if wheels else [f"--extra-index-url={each}" for each in indexes]
-    bar = "raw" if version(folder) >= _RAW else "off"
+    bar = "raw" if version(folder) >= RAW else "off"
     options = ["--disable-pip-version-check", "--no-input", "--no-user", "--progress-bar", bar]
     base = [str(marker.interpreter(folder)), "-I", "-m", "pip"]
     return [*base, "install", *options, "--only-binary", ":all:", *source, *what]

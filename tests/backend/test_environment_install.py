@@ -13,7 +13,7 @@ from tiny_environments import build
 
 from backend import __version__, environment
 from backend.contract import Progress
-from backend.environment import MARKER, SetupError, making
+from backend.environment import MARKER, SetupError, making, pip
 from backend.environment.messages import State
 
 
@@ -156,9 +156,12 @@ def test_one_of_a_python_that_no_longer_will_do_is_made_again(place, quick, monk
 
 def test_with_wheels_nothing_goes_online(place, quick, index, monkeypatch, tmp_path):
     """Not even to where pip's own settings point."""
-    settings = tmp_path / "pip.conf"
+    settings = tmp_path / "pip" / "pip.conf"
+    settings.parent.mkdir()
     settings.write_text(f"[global]\nindex-url = {index.url}\nfind-links = {index.url}shot/\n")
-    monkeypatch.setenv("PIP_CONFIG_FILE", str(settings))
+    monkeypatch.delenv("PIP_CONFIG_FILE")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("PIP_EXTRA_INDEX_URL", index.url)
     assert place.install().kind == "ready"
     assert index.asked == []
@@ -199,7 +202,9 @@ def test_no_folder_of_wheels_and_no_whole_path_are_told_at_once(place):
 # From an index
 
 
-def test_what_lacks_is_downloaded_with_bytes_and_their_speed(place, quick, index):
+def test_what_lacks_is_downloaded_with_bytes_and_their_speed(place, quick, index, empty):
+    if pip.version(empty) < pip.RAW:
+        pytest.skip("the environment of these tests was made before set-up brought a newer pip: make it anew")
     wheel(place.wheels, "5", "version = 5", size=1_200_000)
     place.pin("backend", "shot==5")
     index.speed = 1_500_000
@@ -280,12 +285,15 @@ def test_settings_that_put_packages_elsewhere_are_not_heeded(place, quick, index
 
 
 def test_passwords_in_addresses_are_not_written_down(place, quick, index, monkeypatch):
-    monkeypatch.setenv("PIP_INDEX_URL", index.url.replace("://", "://me:secret123@"))
+    url = index.url.replace("://", "://me:secret123@")
+    monkeypatch.setenv("PIP_INDEX_URL", url)
+    monkeypatch.setattr(making, "_choose_build", lambda torch, wheels: build("cpu", url))
     index.password = "me:secret123"
     place.pin("backend", "shot==99")
     with pytest.raises(SetupError) as caught:
-        place.install(wheels="")
+        place.install(wheels="", engine="recammaster")
     log = environment.log_of(place.folder).read_text(encoding="utf-8")
+    assert "extra-index-url=http://****@127" in log
     assert "secret123" not in log + str(caught.value)
     place.pin("backend", "shot==1")
     assert place.install(wheels="").kind == "ready"
