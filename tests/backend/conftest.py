@@ -9,7 +9,7 @@ import pytest
 from clips import make_clip
 from fake_workers import starting
 from jobs import still
-from tiny_environments import empty, index, place, quick  # noqa: F401 - fixtures
+from tiny_environments import empty, index, place, quick, ready, templates  # noqa: F401 - fixtures
 
 from backend.cameras.formats import recam
 

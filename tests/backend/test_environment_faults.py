@@ -12,7 +12,7 @@ import pytest
 from package_index import wheel
 
 from backend import environment
-from backend.environment import SetupError, making
+from backend.environment import SetupError, making, pip
 
 
 def failure(place, **fields):
@@ -76,7 +76,7 @@ def test_a_server_that_does_not_answer(place, quick, index, monkeypatch):
     assert (error.kind, "did not answer in time" in str(error)) == ("network", True)
 
 
-@pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
+@pytest.mark.parametrize("status", [403, 503])
 def test_an_index_with_errors(place, quick, index, status):
     index.status["/files/"] = status
     error = failure(place)
@@ -98,12 +98,15 @@ def test_an_index_that_lies_about_hashes(place, quick, index):
     assert place.install(wheels="").kind == "ready"
 
 
-def test_an_index_that_breaks_off(place, quick, index):
+def test_an_index_that_breaks_off(place, quick, index, empty):
     name = wheel(place.wheels, "5", "version = 5", size=600_000).name
     place.pin("backend", "shot==5")
     index.broken[name] = 300_000
     error = failure(place)
-    assert (error.kind, "broke off" in str(error)) == ("network", True)
+    if pip.version(empty) < pip.RAW:  # it takes what came for the whole, and finds that its hash is wrong
+        assert (error.kind, "transfer was damaged" in str(error)) == ("packages", True)
+    else:
+        assert (error.kind, "broke off" in str(error)) == ("network", True)
     index.broken.clear()
     assert place.install(wheels="").kind == "ready"
 

@@ -45,32 +45,31 @@ def test_makes_one_in_earnest_and_tells_of_it(place):
     ]
 
 
-def test_a_ready_one_is_left_as_it_is_and_nothing_is_told(place, quick):
-    first = place.install()
-    before = (place.folder / MARKER).stat().st_mtime_ns
+def test_a_ready_one_is_left_as_it_is_and_nothing_is_told(ready):
+    first = environment.state(ready.folder)
+    before = (ready.folder / MARKER).stat().st_mtime_ns
     told = []
-    assert place.install(report=told.append) == first
+    assert ready.install(report=told.append) == first
     assert told == []
-    assert (place.folder / MARKER).stat().st_mtime_ns == before
+    assert (ready.folder / MARKER).stat().st_mtime_ns == before
 
 
-def test_adds_the_engine_with_torch_in_place_and_keeps_it(place, quick, monkeypatch):
-    place.install()
-    kept = place.folder / "lib" / "kept.txt"
+def test_adds_the_engine_with_torch_in_place_and_keeps_it(ready, monkeypatch):
+    kept = ready.folder / "lib" / "kept.txt"
     kept.write_text("here since it was made")
 
-    made = place.install(engine="recammaster", torch="cpu")
+    made = ready.install(engine="recammaster", torch="cpu")
     assert made.engines == ("reproject", "recammaster")
     assert made.torch == "1+cpu"
     assert kept.exists()
 
     # who asks for the lesser engine afterwards does not lose the other, also where its pins change
-    assert place.install() == made
-    wheel(place.wheels, "2", "version = '2'", "torch")
-    place.pin("recammaster", "torch==2")
+    assert ready.install() == made
+    wheel(ready.wheels, "2", "version = '2'", "torch")
+    ready.pin("recammaster", "torch==2")
     monkeypatch.setattr(making, "_choose_build", lambda torch, wheels: build("cpu", version="2+"))
-    assert environment.state(place.folder).kind == "outdated"
-    made = place.install()
+    assert environment.state(ready.folder).kind == "outdated"
+    made = ready.install()
     assert (made.kind, made.engines, made.torch) == ("ready", ("reproject", "recammaster"), "2")
 
 
@@ -87,15 +86,14 @@ def test_another_build_of_torch_takes_the_place_of_the_first(place, quick, index
     assert place.install(wheels="", engine="recammaster", torch="mps").torch == "1"
 
 
-def test_pins_of_a_newer_recam_are_brought_in_place(place, quick):
-    place.install()
-    kept = place.folder / "lib" / "kept.txt"
+def test_pins_of_a_newer_recam_are_brought_in_place(ready):
+    kept = ready.folder / "lib" / "kept.txt"
     kept.write_text("here since it was made")
-    place.pin("backend", "shot==2")
-    assert environment.state(place.folder).kind == "outdated"
-    made = place.install()
-    assert (made.kind, place.version_of(), kept.exists()) == ("ready", "2", True)
-    assert place.marker()["requirements"] == ["shot==2"]
+    ready.pin("backend", "shot==2")
+    assert environment.state(ready.folder).kind == "outdated"
+    made = ready.install()
+    assert (made.kind, ready.version_of(), kept.exists()) == ("ready", "2", True)
+    assert ready.marker()["requirements"] == ["shot==2"]
 
 
 def test_a_pin_that_is_gone_is_not_asked_for_again(place, quick):
@@ -108,46 +106,42 @@ def test_a_pin_that_is_gone_is_not_asked_for_again(place, quick):
     assert place.install().kind == "ready"
 
 
-def test_what_somebody_put_into_one_is_still_theirs_after_an_addition(place, quick):
-    place.install()
-    (place.folder / "film.mp4").write_text("mine")
-    place.pin("backend", "shot==2")
-    assert place.install().kind == "ready"
+def test_what_somebody_put_into_one_is_still_theirs_after_an_addition(ready):
+    (ready.folder / "film.mp4").write_text("mine")
+    ready.pin("backend", "shot==2")
+    assert ready.install().kind == "ready"
     with pytest.raises(SetupError, match=r"film\.mp4"):
-        environment.remove(place.folder)
-    assert (place.folder / "film.mp4").exists()
+        environment.remove(ready.folder)
+    assert (ready.folder / "film.mp4").exists()
 
 
-def test_an_upgrade_that_does_not_work_is_not_ready_and_the_next_begins_anew(place, quick):
-    place.install()
-    place.pin("backend", "shot==3")
+def test_an_upgrade_that_does_not_work_is_not_ready_and_the_next_begins_anew(ready):
+    ready.pin("backend", "shot==3")
     with pytest.raises(SetupError, match=r"does not work.*libXi\.so\.6") as caught:
-        place.install()
+        ready.install()
     assert caught.value.kind == "verify"
-    assert environment.state(place.folder).kind == "unfinished"
-    place.pin("backend", "shot==2")
-    assert place.install().kind == "ready"
-    assert place.version_of() == "2"
+    assert environment.state(ready.folder).kind == "unfinished"
+    ready.pin("backend", "shot==2")
+    assert ready.install().kind == "ready"
+    assert ready.version_of() == "2"
 
 
-def test_one_without_its_python_is_unfinished_and_made_again(place, quick):
+def test_one_without_its_python_is_unfinished_and_made_again(ready):
     """As where the system's Python was upgraded, or Blender was."""
-    place.install()
-    python = environment.interpreter(place.folder)
+    python = environment.interpreter(ready.folder)
     python.unlink()
     python.symlink_to("/nowhere/python3")
-    assert environment.state(place.folder).kind == "unfinished"
-    assert place.install().kind == "ready"
+    assert environment.state(ready.folder).kind == "unfinished"
+    assert ready.install().kind == "ready"
 
 
-def test_one_of_a_python_that_no_longer_will_do_is_made_again(place, quick, monkeypatch):
-    place.install()
-    stray = place.folder / "lib" / "stray.txt"
+def test_one_of_a_python_that_no_longer_will_do_is_made_again(ready, monkeypatch):
+    stray = ready.folder / "lib" / "stray.txt"
     stray.write_text("of the old Python")
-    place.pin("backend", "shot==2")
+    ready.pin("backend", "shot==2")
     fits = making.fits
     monkeypatch.setattr(making, "fits", lambda recipe: stray.exists() is False and fits(recipe))
-    assert place.install().kind == "ready"
+    assert ready.install().kind == "ready"
     assert not stray.exists()
 
 
@@ -332,13 +326,12 @@ def test_cancelled_it_stops_at_once_and_goes_on_later(place, quick, index, phase
 # What a folder's state is
 
 
-def test_state_of_any_folder_takes_no_process_and_a_millisecond(place, quick, monkeypatch):
-    place.install()
+def test_state_of_any_folder_takes_no_process_and_a_millisecond(ready, monkeypatch):
     monkeypatch.setattr(subprocess, "Popen", None)
     times = []
     for _ in range(50):
         began = time.perf_counter()
-        assert environment.state(place.folder).kind == "ready"
+        assert environment.state(ready.folder).kind == "ready"
         times.append(time.perf_counter() - began)
     assert min(times) < 0.001
 

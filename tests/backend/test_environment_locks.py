@@ -200,18 +200,17 @@ def test_links_roots_and_files_are_not_removed(made, tmp_path):
     assert environment.state(made.folder).kind == "ready"
 
 
-def test_a_removal_that_was_killed_is_finished_by_the_next_set_up(place, quick, monkeypatch):
-    place.install()
+def test_a_removal_that_was_killed_is_finished_by_the_next_set_up(ready, monkeypatch):
     monkeypatch.setattr(removal, "_delete", lambda folder: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        environment.remove(place.folder)
-    (left,) = place.environments.glob(".environment.removed-*")
-    mine = place.environments / ".environment.removed-mine1234"
+        environment.remove(ready.folder)
+    (left,) = ready.environments.glob(".environment.removed-*")
+    mine = ready.environments / ".environment.removed-mine1234"
     mine.mkdir()
     (mine / "film.mp4").write_text("mine")
     monkeypatch.undo()
-    environment.state(place.folder)
-    removal.sweep(place.folder)
+    environment.state(ready.folder)
+    removal.sweep(ready.folder)
     assert not left.exists()
     assert (mine / "film.mp4").exists()
 

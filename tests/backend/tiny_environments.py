@@ -151,6 +151,30 @@ def quick(place, monkeypatch, empty):
     hurry(place, monkeypatch, empty)
 
 
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory):
+    """Where whole environments are kept to be copied."""
+    return tmp_path_factory.mktemp("templates")
+
+
+@pytest.fixture
+def ready(place, quick, templates):
+    """The place with a whole environment for reproject: installed once, and copied then."""
+    template = templates / "reproject"
+    if template.exists():
+        place.environments.mkdir()
+        shutil.copytree(template, place.folder, symlinks=True, copy_function=_link)
+    else:
+        place.install()
+        shutil.copytree(place.folder, template, symlinks=True)
+    return place
+
+
+def _link(source, target):
+    """Copies what tests write to, and links what only pip replaces."""
+    (shutil.copy2 if source.endswith(".json") else os.link)(source, target)
+
+
 @pytest.fixture
 def index(place, monkeypatch):
     """The wheels of the place, on the loopback, where pip then looks."""
