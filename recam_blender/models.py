@@ -18,7 +18,8 @@ from typing import Any, TypeVar
 
 from ..backend.models import catalogue
 from ..backend.models.catalogue import Entry
-from ..backend.models.library import Library, LibraryError, chosen_folder
+from ..backend.models.library import Library, chosen_folder
+from ..backend.models.locks import LibraryError
 from . import preferences
 from .errors import ReCamError
 

@@ -8,7 +8,6 @@ Python 3.10 and later.
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import re
@@ -21,21 +20,16 @@ from pathlib import Path
 from typing import Any
 
 from .catalogue import CATALOGUE, WHATS, Entry, File
+from .locks import LibraryError, locked
 
 RECORD = "recam-models.json"
 PART_ENDING = ".recam-part"
 VARIABLE = "RECAM_MODELS"
 
 _VERSION = 1
-_LOCK = ".recam-models.lock"
 _LONGEST_RECORD = 4_000_000  # bytes
-_LOCK_SECONDS = 10.0
 _ID = re.compile(r"[a-z0-9][a-z0-9-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-
-
-class LibraryError(OSError):
-    """A library that cannot be changed: a sentence that says why."""
 
 
 @dataclass(frozen=True)
@@ -182,15 +176,12 @@ class Library:
             return []
         with contextlib.ExitStack() as stack:
             if _is_own_folder(folder):
-                stack.enter_context(locked(folder, f"{id} is being downloaded: cancel that first.", seconds=0.0))
+                complaint = f"{id} is being downloaded: cancel that first."
+                stack.enter_context(locked(folder, complaint, seconds=0.0, tidies=True))
             for path in gone:
                 path.unlink(missing_ok=True)
             with self._changing() as record:
                 record["entries"].pop(id, None)
-        if _is_own_folder(folder):
-            with contextlib.suppress(OSError):
-                (folder / _LOCK).unlink(missing_ok=True)
-                folder.rmdir()  # only where it is empty
         return gone
 
     def add_place(self, path: Path, holds: Iterable[str] = ()) -> None:
@@ -222,9 +213,8 @@ class Library:
             about = path.stat()
             stamp = about.st_mtime_ns, about.st_size, about.st_ino
             if self._read is None or self._read[0] != stamp:
-                too_long = about.st_size > _LONGEST_RECORD
-                self._read = stamp, _checked(None if too_long else json.loads(path.read_bytes()))
-        except (OSError, ValueError, RecursionError):
+                self._read = stamp, _checked(_json(path))
+        except OSError:
             return _checked(None)
         return self._read[1]
 
@@ -294,7 +284,10 @@ def _checked_place(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _is_place(data: object) -> bool:
     path = data.get("path") if isinstance(data, dict) else None
-    return isinstance(path, str) and os.path.isabs(path) and "\0" not in path
+    try:
+        return isinstance(path, str) and os.path.isabs(path) and b"\0" not in os.fsencode(path)
+    except UnicodeError:
+        return False
 
 
 def _is_plain(name: str) -> bool:
@@ -318,15 +311,31 @@ def _text(value: object) -> str:
 
 
 def _is_newer(path: Path) -> bool:
-    try:
-        data = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return False
+    data = _json(path)
     version = data.get("recam_models") if isinstance(data, dict) else None
     return type(version) is int and version > _VERSION
 
 
+def _json(path: Path) -> object:
+    """What stands in a file; None where that makes no sense, is far too much, or would have to be waited for."""
+    try:
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode) or about.st_size > _LONGEST_RECORD:
+            return None
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
 # Files
+
+
+def real(path: Path) -> Path:
+    """Itself, without links; as it stands where they lead in a circle, or where no file can be called so."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError, ValueError):
+        return path
 
 
 def _size(path: Path) -> int | None:
@@ -353,7 +362,8 @@ def _normal(path: str | Path) -> str:
 def _write(path: Path, data: object) -> None:
     """All of it, or nothing."""
     new = path.with_name(f"{path.name}.new")
-    with new.open("w", encoding="utf-8") as file:
+    new.unlink(missing_ok=True)
+    with new.open("x", encoding="utf-8") as file:  # a new one: nothing is written through a link
         json.dump(data, file, indent=1)
         file.write("\n")
         file.flush()
@@ -367,59 +377,3 @@ def _write(path: Path, data: object) -> None:
             if os.name != "nt" or attempt == 19:
                 raise
             time.sleep(0.05)
-
-
-@contextlib.contextmanager
-def locked(folder: Path, complaint: str, *, seconds: float = _LOCK_SECONDS) -> Iterator[None]:
-    """Alone in a folder, among those who ask. The system lets go when the process ends, however it does.
-
-    Raises LibraryError with the complaint where another is still there after so many seconds.
-    """
-    until = time.monotonic() + seconds
-    with (folder / _LOCK).open("ab") as file:
-        while not _lock(file.fileno()):
-            if time.monotonic() >= until:
-                raise LibraryError(complaint)
-            time.sleep(0.05)
-        try:
-            yield
-        finally:
-            _unlock(file.fileno())
-
-
-_TAKEN = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(descriptor: int) -> bool:
-        try:
-            os.lseek(descriptor, 0, os.SEEK_SET)
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError as error:
-            if error.errno in _TAKEN:
-                return False
-            raise
-        return True
-
-    def _unlock(descriptor: int) -> None:
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
-
-else:
-    import fcntl
-
-    def _lock(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno in _TAKEN:
-                return False
-            # Some network drives have no locks: better without than not at all.
-            if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
-                raise
-        return True
-
-    def _unlock(descriptor: int) -> None:
-        with contextlib.suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_UN)

@@ -12,7 +12,7 @@ from typing import Any
 from ..contract import Progress
 from ..recammaster import identify
 from ..recammaster.models import Search, Seen, is_meant, is_usable, look
-from .library import Library
+from .library import Library, real
 from .programs import Place, Surroundings, places
 
 SECONDS = 120.0
@@ -110,12 +110,12 @@ def identified(path: Path, cancelled: Callable[[], bool] = lambda: False) -> Out
 def unused(outcome: Outcome, library: Library) -> list[Found]:
     """Of what was found, that which a library does not use already: in its folder, or by a place of its own."""
     own = [library.folder, *library.places]
-    own += [_real(each) for each in own]
+    own += [real(each) for each in own]
     # A cache's folder is used by its name, and the files in it are links to others.
     return [
         each
         for each in outcome.found
-        if not any(_is_within(path, place) for path in (each.path, _real(each.path)) for place in own)
+        if not any(_is_within(path, place) for path in (each.path, real(each.path)) for place in own)
     ]
 
 
@@ -153,9 +153,9 @@ class _Work:
             self._closed.append(path)
             return False
         if is_usable(seen):
-            self._found.setdefault(_real(path), (seen, place))
+            self._found.setdefault(real(path), (seen, place))
         elif is_meant(seen):
-            self._meant.setdefault(_real(path), seen)
+            self._meant.setdefault(real(path), seen)
         return is_usable(seen)
 
     def outcome(self, searched: list[Place]) -> Outcome:
@@ -201,10 +201,3 @@ def _size(path: Path) -> int:
         return sum(each.stat().st_size for each in files)
     except OSError:
         return 0
-
-
-def _real(path: Path) -> Path:
-    try:
-        return path.resolve()
-    except (OSError, RuntimeError):  # a round of links
-        return path

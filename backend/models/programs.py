@@ -19,6 +19,8 @@ from os.path import isdir
 from pathlib import Path
 from typing import Any
 
+from .library import real
+
 COMFYUI, WANGP, STABILITY_MATRIX, PINOKIO = "ComfyUI", "WanGP", "Stability Matrix", "Pinokio"
 HUGGING_FACE, MODELSCOPE = "Hugging Face's cache", "ModelScope's cache"
 
@@ -98,7 +100,7 @@ def places(around: Surroundings | None = None) -> list[Place]:
     once: dict[Path, Place] = {}
     for program, folder in found:
         if isdir(folder):
-            once.setdefault(_real(folder), Place(program, folder))
+            once.setdefault(real(folder), Place(program, folder))
     return list(once.values())
 
 
@@ -287,10 +289,3 @@ def _text_in(settings: Any, name: str) -> str:
 
 def _first(values: Iterable[str]) -> str:
     return next(iter(values), "")
-
-
-def _real(folder: Path) -> Path:
-    try:
-        return folder.resolve()
-    except (OSError, RuntimeError):  # a round of links
-        return folder

@@ -215,14 +215,6 @@ def _stamp(path: Path) -> object:
         return object()
 
 
-def _real(path: Path) -> Path:
-    """Itself, without links; for what is told of twice, and in rounds of links as it stands."""
-    try:
-        return path.resolve()
-    except (OSError, RuntimeError):
-        return path
-
-
 def _width(kind: Kind) -> int | None:
     if kind.what == identify.LORA:
         return identify.lora_width(kind)
@@ -252,7 +244,7 @@ class _Shelf:
             paths: dict[Path, Path] = {}
             for place in [*([self.folder] if self.folder else []), *self.places]:
                 for path in self._candidates(place):
-                    paths.setdefault(_real(path), path)
+                    paths.setdefault(library.real(path), path)
             self._found = sorted(map(look, paths.values()), key=Seen.rank)
         return self._found
 
@@ -337,7 +329,7 @@ class Search:
 
     def candidates(self, folder: Path, depth: int = 0) -> Iterator[Path]:
         """Files that may be models, and folders that are one model."""
-        real = folder.resolve()
+        real = library.real(folder)
         if real in self._folders:
             return
         self._folders.add(real)

@@ -23,6 +23,7 @@ FLOOR = (
     "recam.backend.environment",
     "recam.backend.models.catalogue",
     "recam.backend.models.library",
+    "recam.backend.models.locks",
     "recam.backend.console",
     "recam.backend.progress",
     "recam.backend.progressbar",

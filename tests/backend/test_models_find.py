@@ -108,6 +108,13 @@ def test_a_record_that_makes_no_sense_hides_nothing(own):
     assert find(Models()).vae == made["vae"]
 
 
+def test_a_place_that_leads_in_a_circle_hides_nothing(own, folder):
+    made = checkpoints.make_all(own)
+    (folder / "round").symlink_to(folder / "round")
+    Library(own).add_place(folder / "round")
+    assert find(Models()).vae == made["vae"]
+
+
 def test_an_own_folder_without_rights_is_told(own, monkeypatch):
     own.mkdir(parents=True)
 

@@ -1,5 +1,6 @@
 """The folder of models: what is told of it, what is removed, and what is not, whatever its record says."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -11,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from backend.models import library as module
+from backend.models import locks as module_of_locks
 from backend.models.catalogue import Entry, File
-from backend.models.library import RECORD, Library, LibraryError, chosen_folder, default_folder, locked, part_of
+from backend.models.library import RECORD, Library, chosen_folder, default_folder, part_of
+from backend.models.locks import LibraryError, locked
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMIT = "c" * 40
@@ -241,6 +244,7 @@ def test_a_record_leads_nowhere_else(library, folder, name):
         '{"recam_models": 1, "entries": {"pair": {"files": {"second.json": {"size": -1, "sha256": "", "mtime_ns": 0}}}}'
         "}",
         '{"recam_models": "1"}',
+        '{"recam_models": 1, "places": [{"path": "/no name that a file can have: \\ud800"}]}',
     ],
 )
 def test_nonsense_is_taken_for_nothing_and_can_be_written_over(library, text):
@@ -284,6 +288,34 @@ def test_a_record_is_never_half_written(library, monkeypatch):
     assert Library(library.folder).places == []
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a pipe with a name")
+def test_a_pipe_in_the_record_s_place_is_not_waited_for(library):
+    library.folder.mkdir()
+    os.mkfifo(library.folder / RECORD)
+    assert library.status(ENTRY) == "missing"
+    put(library, FIRST, SECOND)
+    assert library.status(ENTRY) == "ready"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a pipe with a name")
+def test_a_pipe_in_the_lock_s_place_is_not_waited_for(library):
+    library.folder.mkdir()
+    os.mkfifo(library.folder / ".recam-models.lock")
+    with pytest.raises(OSError, match="recam-models"):
+        library.add_place(library.folder)
+
+
+@pytest.mark.parametrize("name", [RECORD, f"{RECORD}.new", ".recam-models.lock"])
+def test_nothing_is_written_through_a_link(library, folder, name):
+    library.folder.mkdir()
+    victim = folder / "victim"
+    victim.write_text("{}")
+    (library.folder / name).symlink_to(victim)
+    with contextlib.suppress(OSError):
+        library.add_place(library.folder)
+    assert victim.read_text() == "{}"
+
+
 # Together
 
 
@@ -301,7 +333,7 @@ def test_many_at_once_lose_nothing(library, folder):
 
 def test_a_lock_ends_with_the_process_that_has_it(folder):
     program = (
-        "import sys; from pathlib import Path; from backend.models.library import locked\n"
+        "import sys; from pathlib import Path; from backend.models.locks import locked\n"
         "with locked(Path(sys.argv[1]), 'taken'):\n    print('locked', flush=True)\n    sys.stdin.read()"
     )
     command = [sys.executable, "-c", program, str(folder)]
@@ -313,6 +345,35 @@ def test_a_lock_ends_with_the_process_that_has_it(folder):
         child.wait()
         with locked(folder, "It is taken."):
             pass
+
+
+def test_a_lock_that_goes_with_its_folder_leaves_no_two_alone(folder, monkeypatch):
+    (folder / "something else").touch()
+    lock, opened, may_go_on, alone, may_end = module_of_locks._lock, *(threading.Event() for _ in range(4))
+
+    def second():
+        with locked(folder, "It is taken."):
+            alone.set()
+            may_end.wait(10)
+
+    def slow(descriptor):
+        """It has opened the first one's file, and comes to lock it when that is gone."""
+        if threading.current_thread() is thread and not opened.is_set():
+            opened.set()
+            may_go_on.wait(10)
+        return lock(descriptor)
+
+    monkeypatch.setattr(module_of_locks, "_lock", slow)
+    thread = threading.Thread(target=second)
+    with locked(folder, "It is taken.", tidies=True):
+        thread.start()
+        assert opened.wait(10)
+    may_go_on.set()
+    assert alone.wait(10)
+    with pytest.raises(LibraryError, match="taken"), locked(folder, "It is taken.", seconds=0.0):
+        pass
+    may_end.set()
+    thread.join()
 
 
 # Where
