@@ -241,7 +241,7 @@ def _make(recipe: Recipe, making: Making) -> None:
     making.say(f"{folder}: making it with {base}")
     making.phase("Making the environment")
     folder.mkdir()
-    begun = Marker(ours=True)
+    begun = Marker(ours=True, requirements=recipe.pins, build=recipe.build.name if recipe.build is not None else "")
     marker.write(folder, begun)
     ended = making.children.run(_venv_command(base, folder), hear=making.say)
     if ended.code:
@@ -283,9 +283,11 @@ def _add(recipe: Recipe, held: Marker, making: Making) -> None:
     if lacking:
         making.say(f"{folder}: adding {', '.join(lacking)}")
     _check_room(recipe, held)
-    marker.write(folder, replace(held, whole=False))
+    build = recipe.build.name if recipe.build is not None else held.build
+    pins = marker.merged(held.requirements, recipe.pins)  # what the next call finds to have been wanted
+    marker.write(folder, replace(held, whole=False, requirements=pins, build=build))
     try:
-        _install(recipe, making)
+        _install(recipe, making, held.build)
     except (SetupError, OSError):
         if _packages(folder) == before:  # no network, no room: nothing that a new one would do better
             marker.write(folder, held)
@@ -298,13 +300,12 @@ def _packages(folder: Path) -> set[str]:
     return {each for each in marker.installed(folder) if marker.name_of(each) != "pip"}
 
 
-def _install(recipe: Recipe, making: Making) -> None:
+def _install(recipe: Recipe, making: Making, build_before: str = "") -> None:
     making.phase("Looking for packages")
     folder, build = recipe.folder, recipe.build
-    held = marker.read(folder)
     with _scratch(folder) as scratch:
         _renew_pip(recipe, scratch, making)
-        if build is not None and held is not None and held.build not in ("", build.name):
+        if build is not None and build_before not in ("", build.name):
             # A build without a local version would count as the same, and stay.
             remover = [str(marker.interpreter(folder)), "-I", "-m", "pip", "uninstall", "--yes", "torch"]
             making.children.run(remover, variables=pip.variables(scratch))
@@ -394,9 +395,9 @@ def _finish(recipe: Recipe, before: Marker, making: Making, strangers: frozenset
 
 
 def _verified(recipe: Recipe, making: Making) -> dict[str, object]:
-    making.phase("Checking with a small take")
+    making.phase(verify.PHASE)
     command = _check_command(marker.interpreter(recipe.folder), recipe.engine)
-    ended = making.children.run(command, hear=lambda line: None if line.startswith("{") else making.say(line))
+    ended = making.children.run(command, hear=verify.hearing(making.say, making.report))
     if ended.code:
         raise verify.failed(ended.errors, ended.code)
     found = verify.read("\n".join(ended.output))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..contract import Progress
 from .errors import SetupError
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
@@ -18,6 +19,12 @@ import runpy, sys
 sys.path.insert(0, sys.argv.pop(1))
 runpy.run_module("backend.selfcheck", run_name="__main__", alter_sys=True)
 """
+
+PHASE = "Checking with a small take"
+"""What it is called while it is under way."""
+
+_DOING = "recam: "
+"""What a line of its begins with that says what it does."""
 
 _TAIL = 12
 """Lines that an error shows."""
@@ -45,6 +52,18 @@ def command(python: Path, engine: str) -> list[str]:
     lies in the environment, and this package.
     """
     return [str(python), "-I", "-X", "utf8", "-c", _START.strip(), str(_ROOT), "--engine", engine]
+
+
+def hearing(say: Callable[[str], None], report: Callable[[Progress], None]) -> Callable[[str], None]:
+    """What takes the check's lines while it runs: some for a log, and what it does for who waits half a minute."""
+
+    def hear(line: str) -> None:
+        if not line.startswith("{"):
+            say(line)
+        if line.startswith(_DOING):
+            report(Progress(phase=f"{PHASE}: {line.removeprefix(_DOING)}", step=0, total=0))
+
+    return hear
 
 
 def read(stdout: str) -> Verified:

@@ -214,3 +214,12 @@ def test_how_a_check_ended_is_told(code, lines, said):
     error = verify.failed(lines, code)
     assert said in str(error)
     assert error.kind == "verify"
+
+
+def test_what_the_check_does_is_reported_and_its_answer_is_not():
+    said, reported = [], []
+    hear = verify.hearing(said.append, reported.append)
+    for line in ("recam: importing numpy", "some library's warning", '{"engines": ["reproject"]}'):
+        hear(line)
+    assert said == ["recam: importing numpy", "some library's warning"]
+    assert [each.phase for each in reported] == ["Checking with a small take: importing numpy"]
