@@ -13,7 +13,7 @@ from tiny_environments import build
 
 from backend import __version__, environment
 from backend.contract import Progress
-from backend.environment import MARKER, SetupError, making, pip
+from backend.environment import MARKER, SetupError, making, marker, pip
 from backend.environment.messages import State
 
 
@@ -124,6 +124,20 @@ def test_an_upgrade_that_does_not_work_is_not_ready_and_the_next_begins_anew(rea
     ready.pin("backend", "shot==2")
     assert ready.install().kind == "ready"
     assert ready.version_of() == "2"
+
+
+def test_an_unfinished_one_tells_what_it_was_to_be(ready, monkeypatch):
+    """So that it can be made whole by who only finds it."""
+    wanted = frozenset({"shot==1", "torch==1"})
+    monkeypatch.setattr(making, "_finish", lambda *rest: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        ready.install(engine="recammaster", torch="cpu")
+    found = marker.read(ready.folder)
+    assert (found.whole, found.requirements, found.build) == (False, wanted, "cpu")
+    with pytest.raises(KeyboardInterrupt):  # now made anew
+        ready.install(engine="recammaster", torch="cpu")
+    found = marker.read(ready.folder)
+    assert (found.whole, found.requirements, found.build) == (False, wanted, "cpu")
 
 
 def test_one_without_its_python_is_unfinished_and_made_again(ready):
