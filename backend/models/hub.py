@@ -25,7 +25,8 @@ from ..progress import size as said
 from ..recammaster import identify
 from . import trouble
 from .catalogue import Entry, File
-from .library import Library, LibraryError, locked, part_of
+from .library import Library, part_of
+from .locks import LibraryError, locked
 from .transfer import Line, Patience, Remote
 from .trouble import HubError
 
@@ -169,6 +170,8 @@ class _Fetch:
         """Whether a file is here already, as it should be. Raises HubError where something else is in its place."""
         if not os.path.lexists(wanted.path):
             return False
+        if not _is_file(wanted.path):
+            raise _in_the_way(wanted.path, "no file of its own, but a link or a folder")
         kept = self._library.kept(self._entry).get(wanted.path.name)
         if kept is not None and wanted.path.stat().st_mtime_ns == kept.mtime_ns:
             # Ours, and as it was; if the hub has another by now, that one takes its place.
@@ -177,11 +180,7 @@ class _Fetch:
         if self._is_content(wanted, found, wanted.path.stat().st_size):
             self._keep(wanted, found)
             return True
-        raise HubError(
-            f"{str(wanted.path)!r} is in the way: it is not what ReCam has downloaded, or was changed since. Move it "
-            "away and try again.",
-            "foreign",
-        )
+        raise _in_the_way(wanted.path, "not what ReCam has downloaded, or was changed since")
 
     def _is_content(self, wanted: _Wanted, sha256: str, size: int) -> bool:
         if size != wanted.remote.size:
@@ -241,7 +240,10 @@ class _Fetch:
 
     def _fill(self, wanted: _Wanted) -> str:
         """Download what is missing of a part. Returns the SHA-256 of all of it."""
-        descriptor = os.open(wanted.part, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+        if os.path.lexists(wanted.part) and not _is_file(wanted.part):
+            raise _in_the_way(wanted.part, "no file of its own, but a link or a folder")
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+        descriptor = os.open(wanted.part, flags, 0o666)
         try:
             digest, position = hashlib.sha256(), 0
             there = min(_length(wanted.part), wanted.remote.size)
@@ -268,6 +270,8 @@ class _Fetch:
             raise
         finally:
             os.close(descriptor)
+            if wanted.remote.size and not _length(wanted.part):  # nothing has come that could be gone on with
+                wanted.part.unlink()
 
     def _complaint(self, wanted: _Wanted, sha256: str) -> str | None:
         """What is wrong with a part that is whole."""
@@ -379,7 +383,8 @@ class _Meter:
 def _alone(folder: Path, entry: Entry) -> Iterator[None]:
     """Two downloads of one entry would write into the same files."""
     try:
-        with locked(folder, f"{entry.title} is being downloaded already, by another ReCam.", seconds=0.0):
+        complaint = f"{entry.title} is being downloaded already, by another ReCam."
+        with locked(folder, complaint, seconds=0.0, tidies=True):
             yield
     except LibraryError as error:
         raise HubError(str(error), "busy") from error
@@ -391,6 +396,14 @@ def _disk_in_words() -> Iterator[None]:
         yield
     except OSError as error:
         raise trouble.on_disk(error) from error
+
+
+def _in_the_way(path: Path, why: str) -> HubError:
+    return HubError(f"{str(path)!r} is in the way: it is {why}. Move it away and try again.", "foreign")
+
+
+def _is_file(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
 
 
 def _write(descriptor: int, chunk: bytes) -> None:
@@ -408,5 +421,8 @@ def _length(path: Path) -> int:
 
 def _git_hash(path: Path) -> str:
     """As git calls a file's content; the hub does so for those that are small."""
-    content = path.read_bytes()
-    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+    digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()

@@ -108,7 +108,7 @@ class Line:
     @property
     def host(self) -> str:
         """Whom people see that they wait for."""
-        return urlsplit(self.endpoint).netloc
+        return trouble.host_of(self.endpoint)
 
     def look(self, entry: Entry, file: File, revision: str) -> Remote:
         """What the hub knows of a file. Raises HubError."""
@@ -270,7 +270,8 @@ def _address(text: str) -> str:
     except ValueError:
         known = False
     if not known:
-        raise HubError(f"{text!r} is no address of a hub: HF_ENDPOINT is to be like {HUB}.", "network")
+        shown = re.sub(r"//.*@", "//", text)  # without a password
+        raise HubError(f"{shown!r} is no address of a hub: HF_ENDPOINT is to be like {HUB}.", "network")
     return text.rstrip("/")
 
 

@@ -85,14 +85,14 @@ def in_words(error: BaseException, entry: Entry, file: File, endpoint: str, *, t
     if isinstance(error, errors.OfflineModeIsEnabled):
         return HubError("HF_HUB_OFFLINE is set, so nothing is downloaded: unset it and try again.", "offline")
     if isinstance(error, errors.HfHubHTTPError):
-        return _answered(error, entry, file, _host(endpoint), tries)
+        return _answered(error, entry, file, host_of(endpoint), tries)
     if isinstance(error, (httpx2.TransportError, Cut)):
-        return _unreachable(error, _host(endpoint), tries)
+        return _unreachable(error, host_of(endpoint), tries)
     if isinstance(error, OSError):
         return on_disk(error)
     return HubError(
-        f"What {_host(endpoint)} answers is not understood ({type(error).__name__}: {_short(error)}): it may be no hub "
-        "of models, or a proxy may answer in its place. Look at HF_ENDPOINT and at the proxy's settings.",
+        f"What {host_of(endpoint)} answers is not understood ({type(error).__name__}: {_short(error)}): it may be no "
+        "hub of models, or a proxy may answer in its place. Look at HF_ENDPOINT and at the proxy's settings.",
         "server",
     )
 
@@ -170,9 +170,17 @@ def _answered(error: errors.HfHubHTTPError, entry: Entry, file: File, host: str,
 
 
 def _unreachable(error: BaseException, host: str, tries: int) -> HubError:
+    if isinstance(error, httpx2.UnsupportedProtocol):
+        return HubError(
+            f"{host} leads to an address that ReCam does not follow ({_short(error)}): a mirror or a proxy may be "
+            "wrong. Look at HF_ENDPOINT and at the proxy's settings.",
+            "server",
+        )
+    asked = _asked(error) or host
+    who = host if asked == host else f"{asked}, which {host} sends files from,"
     if complaint := _certificate_complaint(error):
         return HubError(
-            f"{host} could not prove that it is {host} ({complaint}). Where a company's proxy looks into the traffic, "
+            f"{who} could not prove that it is {asked} ({complaint}). Where a company's proxy looks into the traffic, "
             "set SSL_CERT_FILE to its certificates; look also at the computer's date.",
             "network",
         )
@@ -181,10 +189,10 @@ def _unreachable(error: BaseException, host: str, tries: int) -> HubError:
     else:
         further = " Is the network there? If it needs a proxy, set HTTPS_PROXY."
     if isinstance(error, (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError)):
-        return HubError(f"{host} cannot be reached ({_short(error)}).{further}", "network")
+        return HubError(f"{who} cannot be reached ({_short(error)}).{further}", "network")
     what = "sent nothing more" if isinstance(error, httpx2.TimeoutException) else "broke off"
     return HubError(
-        f"{host} {what}, {_times(tries)} in a row. What was downloaded is kept: try again, and it goes on from there.",
+        f"{who} {what}{_in_a_row(tries)}. What was downloaded is kept: try again, and it goes on from there.",
         "network",
     )
 
@@ -215,13 +223,26 @@ def _said(error: errors.HfHubHTTPError) -> str:
     return f": {_short(said)!r}" if said else ""
 
 
-def _host(endpoint: str) -> str:
-    return urlsplit(endpoint).netloc or endpoint
+def host_of(address: str) -> str:
+    """Whom people see that they wait for: without a name and password that may be in the address."""
+    return urlsplit(address).netloc.rpartition("@")[2] or address
+
+
+def _asked(error: BaseException) -> str:
+    """Who did not answer: files may lie at another address than the one they are asked for at."""
+    try:
+        return host_of(str(error.request.url)) if isinstance(error, httpx2.RequestError) else ""
+    except RuntimeError:  # it knows of no request
+        return ""
 
 
 def _short(text: object, limit: int = 160) -> str:
     line = " ".join(str(text).split())
     return line if len(line) <= limit else f"{line[: limit - 3]}..."
+
+
+def _in_a_row(count: int) -> str:
+    return f", {_times(count)} in a row" if count > 1 else ""
 
 
 def _times(count: int) -> str:

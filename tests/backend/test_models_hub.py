@@ -197,3 +197,18 @@ def test_nothing_is_written_through_a_link(hub, library, tmp_path):
         get(hub, library)
     assert caught.value.kind == "foreign"
     assert not list(elsewhere.iterdir())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need rights on Windows")
+@pytest.mark.parametrize("name", [FILE, f"{FILE}.{hashlib.sha256(WEIGHTS).hexdigest()[:16]}.recam-part"])
+def test_nor_through_one_in_a_file_s_place(hub, library, tmp_path, name):
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"of somebody")
+    link = library.folder / "tiny" / name
+    link.parent.mkdir(parents=True)
+    link.symlink_to(victim)
+    with pytest.raises(HubError, match="is in the way") as caught:
+        get(hub, library)
+    assert caught.value.kind == "foreign"
+    assert victim.read_bytes() == b"of somebody"
+    assert link.is_symlink()

@@ -62,6 +62,10 @@ class Told(list):
         return [each for each in self if each.phase.startswith("Waiting")]
 
 
+def host(url):
+    return url.removeprefix("http://")
+
+
 def get(hub, library, wanted=None, *, told=None, patience=PATIENCE, mirror=None):
     return fetch(
         wanted or entry(),
@@ -257,6 +261,28 @@ def test_something_that_is_no_hub(hub, library):
 def test_a_circle_of_redirections(hub, library):
     hub.faults.append(Fault("HEAD", status=302, headers={"Location": f"/some/models/resolve/main/{PATH}"}, times=99))
     assert refused(hub, library)[0] == "server"
+
+
+@pytest.mark.parametrize("address", ["file:///etc/passwd", "ftp://127.0.0.1/x"])
+def test_a_redirection_to_what_is_no_web_address(hub, library, address):
+    hub.faults.append(Fault("GET", status=302, headers={"Location": address}))
+    kind, text = refused(hub, library)
+    assert kind == "server"
+    assert f"{host(hub.url)} leads to an address that ReCam does not follow" in text
+    assert not list(library.folder.glob("*/*")), "not even a lock is left"
+
+
+def test_it_is_told_who_does_not_answer_and_no_password(hub, library):
+    hub.faults.append(Fault("GET", status=302, headers={"Location": "http://me:secret@127.0.0.1:1/x"}, times=99))
+    kind, text = refused(hub, library)
+    assert kind == "network"
+    assert text.startswith(f"127.0.0.1:1, which {host(hub.url)} sends files from, cannot be reached")
+    told = Told()
+    with pytest.raises(HubError) as caught:
+        get(hub, library, mirror="http://me:secret@127.0.0.1:1", told=told)
+    said = str([caught.value, *told])
+    assert "127.0.0.1:1" in said
+    assert "secret" not in said
 
 
 # The network
