@@ -80,7 +80,7 @@ def check(engine: str) -> dict[str, Any]:
     engines = ENGINES[: ENGINES.index(engine) + 1]
     for each in dict.fromkeys(name for needed in engines for name in packages.needed(needed)):
         _import(each)
-    console.note("re-shooting a small clip, which compiles the preview engine's kernels")
+    console.note("re-shooting a small clip, slow at first: half a minute")
     with tempfile.TemporaryDirectory(prefix="recam-check-", ignore_cleanup_errors=True) as folder:
         _reshoot(Path(folder))
     found = about() | {"engines": list(engines)}

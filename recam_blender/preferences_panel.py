@@ -96,6 +96,8 @@ def _message(context: bpy.types.Context, layout: bpy.types.UILayout) -> None:
         row = layout.row()
         row.operator("recam.copy", icon="COPYDOWN").text = ended.text
         row.operator("recam.open_log", icon="TEXT")
+    if not last_lines:
+        return
     # After the buttons, as they are many.
     column = layout.column()
     column.active = False
