@@ -285,7 +285,7 @@ def use(it: Found) -> str:
 
 def places() -> dict[str, bool]:
     """Files and folders that are used where they lie, and whether they are still there."""
-    return _keep("places", lambda: {str(each): each.exists() for each in library().places})
+    return _keep("places", lambda: {str(each): os.path.exists(each) for each in library().places})
 
 
 def take(chosen: Iterable[Found]) -> None:

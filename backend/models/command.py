@@ -12,12 +12,13 @@ from typing import Any
 
 from .. import packages
 from ..console import BAD_INPUT, FAILED, INTERRUPTED, Interrupt, end, note
-from ..contract import ContractError
+from ..contract import ContractError, Models
 from ..progress import size
 from ..progressbar import ProgressBar
 from . import catalogue
 from .catalogue import CATALOGUE, Entry
 from .library import Library, chosen_folder
+from .locks import LibraryError
 from .tables import in_words
 
 DEFAULT_SET = "default"
@@ -93,16 +94,18 @@ def _telling_of_the_disk(run: Callable[[argparse.Namespace], int]) -> Callable[[
     def command(options: argparse.Namespace) -> int:
         try:
             return run(options)
-        except OSError as error:  # of a library: that it is in use, or cannot be written
-            place = f" {error.filename!r}" if error.filename else ""
-            return end(f"The folder of models cannot be changed:{place} {error.strerror or error}", FAILED)
+        except LibraryError as error:
+            return end(str(error), FAILED)
+        except OSError as error:  # of the library, or of what is written to
+            place = f"{error.filename!r} " if error.filename else ""
+            return end(f"this cannot be written or read: {place}({error.strerror or error})", FAILED)
 
     return command
 
 
 def _library(options: argparse.Namespace) -> Library:
     folder = chosen_folder(options.models or "")
-    if folder.exists() and not folder.is_dir():
+    if os.path.exists(folder) and not os.path.isdir(folder):
         raise ContractError("--models" if options.models else "RECAM_MODELS", repr(str(folder)), "a folder")
     return Library(folder)
 
@@ -129,7 +132,7 @@ def _list(options: argparse.Namespace) -> int:
     sys.stdout.write(in_words(states))
     note(f"the folder is {library.folder}")
     for place in library.places:
-        note(f"used where it lies: {place}{'' if place.exists() else ' (not there now)'}")
+        note(f"used where it lies: {place}{'' if os.path.exists(place) else ' (not there now)'}")
     return 0
 
 
@@ -138,7 +141,8 @@ def _list(options: argparse.Namespace) -> int:
 
 def _get(options: argparse.Namespace) -> int:
     entries, library = _entries(options.ids), _library(options)
-    wanted = [each for each in entries if not _is_there(each, library, asked=each.id in options.ids)]
+    held = _held(library) if DEFAULT_SET in options.ids else set()
+    wanted = [each for each in entries if not _is_there(each, library, held, asked=each.id in options.ids)]
     for entry in wanted:
         note(_told(entry))
     if len(wanted) > 1:
@@ -156,8 +160,20 @@ def _get(options: argparse.Namespace) -> int:
 
 def _lacking(library: Library) -> list[str]:
     """The ids of what the engine needs and of which no other of its kind is there either."""
-    there = {each.what for each in CATALOGUE if library.status(each) in ("ready", "elsewhere")}
+    there = {each.what for each in CATALOGUE if library.status(each) in ("ready", "elsewhere")} | _held(library)
     return [each.id for each in catalogue.needed(_ENGINE) if each.what not in there]
+
+
+def _held(library: Library) -> set[str]:
+    """The kinds of models that are in the folder and its places, whoever has put them there: told by their content."""
+    from ..recammaster.identify import CheckpointError
+    from ..recammaster.models import find
+
+    try:
+        found = find(Models(folder=str(library.folder)))
+    except (CheckpointError, ImportError):  # it is not there; or there are pickles, and no PyTorch
+        return set()
+    return {each.what for each in CATALOGUE if getattr(found, each.what, None)}
 
 
 def _entries(ids: list[str]) -> list[Entry]:
@@ -172,11 +188,14 @@ def _entries(ids: list[str]) -> list[Entry]:
     return list(found.values())
 
 
-def _is_there(entry: Entry, library: Library, *, asked: bool) -> bool:
+def _is_there(entry: Entry, library: Library, held: set[str], *, asked: bool) -> bool:
     """Whether there is nothing to do; one of the default set is left out where another of its kind is used."""
     state = library.status(entry)
-    if state == "ready" or (state == "elsewhere" and not asked):
-        note(f"{entry.id} is there{' already' if state == 'ready' else ': another of its kind is used where it lies'}")
+    if state == "ready":
+        note(f"{entry.id} is there already")
+        return True
+    if not asked and (state == "elsewhere" or entry.what in held):
+        note(f"{entry.id} is not needed: another of its kind is there and is used")
         return True
     return False
 
@@ -216,7 +235,7 @@ def _add_places(options: argparse.Namespace) -> int:
     library = _library(options)
     for given in options.paths:
         path = Path(os.path.abspath(given))
-        if not os.path.exists(path):
+        if not given or not os.path.exists(path):
             raise ContractError("PATH", f"nothing at {given!r}", "a model's file, or a folder with models in it")
         if path == library.folder or library.folder in path.parents:
             raise ContractError("PATH", repr(given), "one elsewhere: all in the folder of models is used anyway")
@@ -251,7 +270,7 @@ def _remove(options: argparse.Namespace) -> int:
             for path in gone:
                 sys.stdout.write(f"{path}\n")
             note(f"{name}: {_gone(len(gone))}")
-        elif library.remove_place(Path(os.path.abspath(name))):
+        elif name and library.remove_place(Path(os.path.abspath(name))):
             note(f"{name!r} is used no more; it stays where it is")
         else:
             known = ", ".join([*(each.id for each in CATALOGUE), *(str(each) for each in library.places)])
@@ -274,7 +293,7 @@ def _search(options: argparse.Namespace) -> int:
     library = _library(options)
     folders = [Path(os.path.abspath(each)) for each in options.folders]
     for given, folder in zip(options.folders, folders, strict=True):
-        if not folder.exists():
+        if not given or not os.path.exists(folder):
             raise ContractError("FOLDER", f"nothing at {given!r}", "a folder to search")
     bar = ProgressBar(sys.stderr)
     try:

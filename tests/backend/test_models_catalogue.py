@@ -121,7 +121,7 @@ def test_the_quantised_encoder_comes_first():
 
 def test_errors_elsewhere_name_the_same_files():
     for each in CATALOGUE:
-        if each.what in ("transformer", "text_encoder", "lora"):
+        if each.what in ("transformer", "vae", "text_encoder", "lora"):
             assert any(file.name in WHERE[each.what] for file in each.files)
 
 

@@ -169,12 +169,21 @@ def test_what_is_there_is_not_got_again(run, own, folder, fetched):
     fetched.clear()
     _, printed, said = run("get", "default")
     assert "recam: vae is there already\n" in said
-    assert "recam: umt5 is there: another of its kind is used where it lies\n" in said
+    assert "recam: umt5 is not needed: another of its kind is there and is used\n" in said
     assert {"vae", "umt5"}.isdisjoint(dict(fetched))
     assert str(own / "vae") in printed
     fetched.clear()
     run("get", "umt5", "umt5")
     assert fetched == [("umt5", "")], "asked for by its id, it is got all the same, and once"
+
+
+def test_what_somebody_put_into_the_folder_is_not_got_too(run, folder, fetched):
+    mine = folder / "all mine é"
+    checkpoints.make_all(mine)
+    _, _, said = run("get", "default", "--models", mine)
+    assert [each for each, _ in fetched] == ["preview"], "there is no tiny decoder among them"
+    assert "recam: vae is not needed: another of its kind is there and is used\n" in said
+    assert "needs" not in said.splitlines()[-1]
 
 
 def test_what_is_still_missing_is_told(run, folder, fetched):
@@ -301,6 +310,16 @@ def test_what_was_added_stays_where_it_is(run, own, folder):
     assert path.is_file()
 
 
+@pytest.mark.parametrize("verb", ["add", "remove", "search"])
+def test_an_empty_path_is_not_the_folder_one_is_in(run, own, folder, monkeypatch, verb):
+    checkpoints.make_all(folder / "here")
+    monkeypatch.chdir(folder / "here")
+    run("add", ".")
+    before = Library(own).places
+    assert run(verb, "")[0] == 2
+    assert Library(own).places == before == [folder / "here"]
+
+
 # Search
 
 
@@ -342,7 +361,7 @@ def test_a_library_that_cannot_be_written_is_told(run, own, folder, monkeypatch)
     monkeypatch.setattr(Library, "add_place", refuse)  # not by the folder's mode: root may write any
     code, printed, said = run("add", path)
     assert (code, printed) == (1, "")
-    assert said == f"recam: The folder of models cannot be changed: {str(own)!r} Permission denied\n"
+    assert said == f"recam: this cannot be written or read: {str(own)!r} (Permission denied)\n"
 
 
 def test_nothing_is_left_in_the_home_folder(folder, run):
