@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from .. import __version__
@@ -403,14 +403,7 @@ def _verified(recipe: Recipe, making: Making) -> dict[str, object]:
     found = verify.read("\n".join(ended.output))
     for each in found.notes:
         making.say(each)
-    return {
-        "python_version": found.python_version,
-        "engines": list(found.engines),
-        "torch": found.torch,
-        "device": found.device,
-        "memory": found.memory,
-        "packages": list(found.packages),
-    }
+    return {key: value for key, value in asdict(found).items() if key != "notes"}
 
 
 def _check_command(python: Path, engine: str) -> list[str]:

@@ -38,8 +38,8 @@ def remove(folder: Path) -> None:
         with locks.alone(folder):
             take_away(folder)
             sweep(folder)
-        with contextlib.suppress(OSError):
-            marker.log_of(folder).unlink()
+        for each in (marker.log_of(folder), Path(f"{marker.log_of(folder)}.1")):
+            each.unlink(missing_ok=True)
     except OSError as error:
         raise SetupError(f"{folder} cannot be removed: {error.strerror or error}.", "disk") from error
 
