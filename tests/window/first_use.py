@@ -52,7 +52,7 @@ def first_use(user):
     clock.ended("install the zip")
     open_panel(user)
     clock.ended("open the panel")
-    user.picture("setup_1_offline", panel(user))
+    user.picture("setup_offline", panel(user))
     if BROKEN:
         with user.only_looking():
             show_preferences(user, "setup_preferences_offline")
@@ -60,14 +60,14 @@ def first_use(user):
     user.press(big_button(user))
     user.wait_for("online access", SHORT_SECONDS, lambda state: state["online"])
     big_button(user)
-    user.picture("setup_2_missing", panel(user))
+    user.picture("setup_missing", panel(user))
     confirm_installation(user)
     clock.ended("allow online access, press Install, confirm")
     if BROKEN:
         return broken(user)
     phases = follow_installation(user)
     clock.ended("installation")
-    user.picture("setup_5_ready", panel(user))
+    user.picture("setup_ready", panel(user))
     before = user.latest()["strips"]
     user.press(big_button(user))
     state = user.wait_for(
@@ -120,7 +120,7 @@ def install_zip(user):
     user.settled()
     click_in(user, "FILE_BROWSER", FIRST_FILE)
     user.wait_for("the zip", SHORT_SECONDS, lambda state: opened(state)["file"].endswith(".zip"))
-    user.picture("setup_0_zip", box_of(user, "FILE_BROWSER"))
+    user.picture("setup_zip", box_of(user, "FILE_BROWSER"))
     (install,) = user.bars(box_of(user, "FILE_BROWSER"), least=(90, 12), colours=[DEFAULT])[-1:]
     user.press(install)
     user.wait_for("add-on", SHORT_SECONDS, lambda state: state["recam"])
@@ -199,7 +199,7 @@ def confirm_installation(user):
     user.press(big_button(user))
     (install,) = user.find("dialog", lambda: user.bars((0, 0, *SCREEN), least=(200, 16), colours=[DEFAULT]))
     user.settled()
-    user.picture("setup_3_dialog", dialog_around(install, 225))
+    user.picture("setup_dialog", dialog_around(install, 225))
     user.press(install)
     user.wait_for("installation", SHORT_SECONDS, lambda state: state["recam"]["task"])
 
@@ -220,7 +220,7 @@ def follow_installation(user):
         phase = recam["task"].split(",")[0].rstrip("0123456789/ ")
         phases.setdefault(phase, round(time.monotonic() - since, 1))
         if not shown and 0.2 < recam["share"] < 0.9:
-            user.picture("setup_4_progress", panel(user))
+            user.picture("setup_progress", panel(user))
             with user.only_looking():
                 show_preferences(user, "setup_preferences_progress")
                 close_preferences(user)
@@ -238,7 +238,7 @@ def show_take(user):
     x, y, _, _ = timeline(user)["WINDOW"]
     user.click(x + LATE_FRAME[0], y + LATE_FRAME[1])
     user.settled()
-    user.photograph("setup_6_take")
+    user.photograph("setup_take")
 
 
 def show_preferences(user, name):

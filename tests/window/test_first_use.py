@@ -1,4 +1,7 @@
-"""From an empty profile and a zip to a take, by clicks alone; and what is told where no packages can be had."""
+"""From an empty profile and a zip to a take, by clicks alone; and what is told where no packages can be had.
+
+With RECAM_PICTURES=docs/images the pictures for docs/setup.md are taken anew.
+"""
 
 import json
 import os
