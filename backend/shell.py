@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from . import __version__, contract, generation_options, packages
 from .console import BAD_INPUT, FAILED, INTERRUPTED, Interrupt, end, note
 from .contract import ContractError, Job
+from .environment import SetupError, hold
 from .environment.command import add_setup
 from .models.command import add_models
 from .recammaster.commands import add_convert
@@ -63,6 +64,10 @@ def _render(options: argparse.Namespace) -> int:
             raise
         return end(str(error), BAD_INPUT)
     packages.check(job.settings.engine)
+    try:
+        hold(sys.prefix)
+    except SetupError as error:
+        return end(str(error), FAILED)
     return _make(job, debug=options.debug)
 
 

@@ -23,6 +23,7 @@ from typed_jobs import job_of, options
 
 from backend import contract, shell
 from backend.contract import Progress
+from backend.environment import SetupError
 from backend.generation_options import OF_MACHINE
 from backend.progressbar import ProgressBar
 
@@ -350,3 +351,16 @@ def test_bar_of_a_download():
     told = {"step": 45_000_000, "total": 112_000_000, "unit": "bytes", "per_second": 3_200_000.0, "seconds_left": 21.0}
     ProgressBar(stream).show(Progress(phase="Downloading", **told))
     assert stream.getvalue() == "Downloading 45 MB of 112 MB, 3.2 MB/s, 0:21 left\n"
+
+
+def test_render_in_an_environment_that_is_being_set_up(folder, clip, trajectory, monkeypatch, capsys):
+    """It would run on packages that change under its feet."""
+
+    def busy(_prefix):
+        raise SetupError("It is being set up right now: wait until that is done.", "busy")
+
+    monkeypatch.setattr(shell, "hold", busy)
+    arguments = ["--footage", str(clip), "--trajectory", str(trajectory), "--output", str(folder / "o.mp4")]
+    assert shell.main(["render", *arguments]) == 1
+    assert capsys.readouterr().err == "recam: It is being set up right now: wait until that is done.\n"
+    assert not (folder / "o.mp4").exists()
