@@ -264,15 +264,15 @@ CATALOGUE: tuple[Entry, ...] = (
         revision=_KIJAI[1],
         files=(File(path="Wan21_CausVid_bidirect2_T2V_1_3B_lora_rank32.safetensors", about=91_233_416),),
         licence="CC-BY-NC-4.0",
-        licence_note="Not for commercial use: what was made with it may not be sold.",
+        licence_note="Not for commercial use; whether that goes for what is made with it too is for you to find out.",
         commercial=False,
         engine=_RECAMMASTER,
     ),
     Entry(
         id="depth",
         title="Depth Anything V2, small",
-        purpose="Tells how far away things are in footage that has no depth. The larger ones are not for commercial "
-        "use and are left out.",
+        purpose="Tells how far away things are in footage that has no depth; no engine here uses it yet. The larger "
+        "ones are not for commercial use and are left out.",
         what="depth",
         repository="depth-anything/Depth-Anything-V2-Small-hf",
         revision="5426e4f0f36572d16453bbda7a8389317b1bef99",

@@ -133,7 +133,7 @@ def _answered(error: errors.HfHubHTTPError, entry: Entry, file: File, host: str,
     if code == 401 and "authorization" in error.response.request.headers:
         return HubError(
             f"{host} does not accept the token that was sent: HF_TOKEN, or the one that `hf auth login` stored, is "
-            f"wrong or has expired. Make a new one ({TOKENS}), or do without: {entry.title} needs none.",
+            f"wrong or has expired. Make a new one ({TOKENS}), or do without: {entry.title} is not known to need one.",
             "token",
         )
     if code == 401:
