@@ -68,6 +68,10 @@ def main() -> int:
     except subprocess.CalledProcessError as error:
         print(f"No release: {error.cmd[-1]!r} was refused; see above.", file=sys.stderr)
         return 1
+    except OSError as error:
+        place = f"{error.filename!r} " if error.filename else ""
+        print(f"No release: this cannot be written or read: {place}({error.strerror or error}).", file=sys.stderr)
+        return 1
     print(f"{made.zip} (the index offers {', '.join(made.listed)})")
     if not made.dated:
         print(f"This is a rehearsal, not to be published: CHANGELOG.md has no date for {made.version} yet.")

@@ -325,7 +325,7 @@ def test_giving_up_one_ends_its_process_and_the_next_begins_when_that_is_gone(wo
 
 
 def test_closing_does_not_hold_blender_up(work, fake, online):
-    worker = fake("if method == 'models.get': progress(1, 9); time.sleep(60)")
+    worker = fake("if method == 'models.get': progress(1, 9); time.sleep(0.8)")
     getting = work.get(["vae"])
     advance(getting, lambda step: step.progress.step == 1)
     started = time.monotonic()
