@@ -98,9 +98,9 @@ def search(
     return work.outcome(wanted)
 
 
-def identified(path: Path, cancelled: Callable[[], bool] = lambda: False) -> Outcome:
-    """What lies at one path: itself where it is a model, else what is found in that folder. Raises Cancelled."""
-    work = _Work(cancelled, time.monotonic() + SECONDS)
+def identified(path: Path, seconds: float = SECONDS) -> Outcome:
+    """What lies at one path: itself where it is a model, else what is found in that folder within so many seconds."""
+    work = _Work(lambda: False, time.monotonic() + seconds)
     place = Place("the folder", path)
     if not isdir(path) or not work.take(place, path):
         work.look_into(place)

@@ -26,6 +26,9 @@ from .library import Library, chosen_folder
 Report = Callable[[Progress], None]
 Cancelled = Callable[[], bool]
 
+_QUERY_SECONDS = 20.0
+"""Who asks hears nothing until the answer is there, and must not take this process for a dead one."""
+
 # What can be asked for
 
 
@@ -63,7 +66,7 @@ def _search(library: Library, report: Report, cancelled: Cancelled) -> Answer:
 def _identify(path: Path) -> Answer:
     from .places import identified
 
-    outcome = identified(path)
+    outcome = identified(path, _QUERY_SECONDS)
     found = [each.to_json() for each in outcome.found]
     return {**_told(path, found), "found": found, "notes": outcome.notes}
 

@@ -392,3 +392,6 @@ def test_one_path_is_told_for_itself_or_for_what_is_in_it(home):
     diffusers = checkpoints.write_vae_folder(home / "vae")
     assert [each.path for each in identified(diffusers).found] == [diffusers]
     assert identified(home / "nothing").found == []
+    late = identified(home, seconds=0.0)
+    assert late.found == []
+    assert late.notes[0].startswith(f"Time was over in {str(home)!r}")
