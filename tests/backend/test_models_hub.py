@@ -53,6 +53,8 @@ def test_the_newest_of_main_is_taken_and_pinned(hub, library):
     wanted = entry(revision="main", config=True)
     get(hub, library, wanted)
     assert all(f"/resolve/{COMMIT}/" in each.path for each in hub.requests_for("GET"))
+    first, second = hub.requests_for("HEAD")
+    assert ("/resolve/main/" in first.path, f"/resolve/{COMMIT}/" in second.path) == (True, True), "of one commit"
     hub.files[NAME] = other(WEIGHTS)
     get(hub, library, wanted)
     assert (library.folder / "tiny" / FILE).read_bytes() == hub.files[NAME]
@@ -109,9 +111,11 @@ def test_a_content_with_another_hash_is_removed(hub, library):
 
 
 def test_a_content_that_does_not_end_is_removed(hub, library):
-    hub.faults.append(Fault("DATA", content=WEIGHTS + bytes(100_000)))
+    hub.piece = 1 << 20
+    hub.faults.append(Fault("DATA", content=WEIGHTS + bytes(100_000_000)))
     error = refused(hub, library)
     assert error.kind == "wrong"
+    assert hub.sent < 50_000_000, "it is left where it is too long, but for what is on its way"
     assert not parts(library)
 
 
@@ -176,6 +180,16 @@ def test_a_file_in_the_way_is_left_as_it_is(hub, library):
     assert str(path) in str(caught.value).replace("\\\\", "\\").replace("\\'", "'")
     assert path.read_bytes() == b"mine"
     assert not hub.requests_for("DATA")
+
+
+def test_one_that_was_changed_since_is_left_too(hub, library):
+    wanted = entry(config=True)
+    weights, config = get(hub, library, wanted)
+    config.unlink()
+    weights.write_bytes(other(WEIGHTS))
+    with pytest.raises(HubError, match="was changed since"):
+        get(hub, library, wanted)
+    assert weights.read_bytes() == other(WEIGHTS)
 
 
 def test_the_right_file_that_lies_there_is_taken_over(hub, library):

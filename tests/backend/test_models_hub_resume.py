@@ -115,9 +115,12 @@ def test_a_part_that_was_damaged_meanwhile_is_got_anew(hub, library):
     part = parts(library)[0]
     with part.open("r+b") as file:
         file.write(b"damaged")
-    get(hub, library)
+    told = []
+    get(hub, library, report=told.append)
     assert (library.folder / "tiny" / FILE).read_bytes() == WEIGHTS
     assert [each.start for each in hub.requests_for("DATA")][-1] == 0
+    steps = [each.step for each in told if each.phase.startswith("Downloading")]
+    assert sorted(steps) != steps, "what is got again is counted again"
 
 
 def test_a_part_that_is_too_long_is_got_anew(hub, library):
