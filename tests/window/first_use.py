@@ -221,10 +221,11 @@ def follow_installation(user):
         phases.setdefault(phase, round(time.monotonic() - since, 1))
         if not shown and 0.2 < recam["share"] < 0.9:
             user.picture("setup_progress", panel(user))
+            user.patience, before = 4, user.patience
             with user.only_looking():
                 show_preferences(user, "setup_preferences_progress")
                 close_preferences(user)
-            shown = True
+            shown, user.patience = True, before
         time.sleep(0.2)
     user.wait_for("environment", SHORT_SECONDS, lambda state: state["recam"]["environment"] == "ready")
     return phases

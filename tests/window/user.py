@@ -23,12 +23,14 @@ class User:
 
     Attributes:
         clicks, keys: pressed so far; a word typed counts letter by letter.
+        patience: how many pictures to wait for a screen that stands still. Where a bar runs, none does.
     """
 
     def __init__(self, folder, arguments):
         self.folder = Path(folder)
         self.state_path = self.folder / "state.jsonl"
         self.clicks = self.keys = 0
+        self.patience = 40
         self._counts = True
         with open(self.folder / "blender.log", "w") as log:
             self.blender = subprocess.Popen(["blender", *arguments], stdout=log, stderr=subprocess.STDOUT)
@@ -72,7 +74,7 @@ class User:
     def settled(self):
         """The screen, once two pictures in a row are equal: the window has been drawn."""
         before = b""
-        for _ in range(40):
+        for _ in range(self.patience):
             now = self.screen()
             if now == before:
                 break
