@@ -33,6 +33,7 @@ def test_all_files_arrive_and_are_recorded(hub, library):
     wanted = entry(config=True)
     network, config = get(hub, library, wanted)
     assert network == library.folder / "tiny" / FILE
+    assert {each.headers["accept-encoding"] for each in hub.requests} == {"identity"}, "ranges are of the file itself"
     assert network.read_bytes() == WEIGHTS
     assert config.read_bytes() == CONFIG
     kept = library.kept(wanted)[FILE]

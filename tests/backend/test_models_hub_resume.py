@@ -115,7 +115,7 @@ def test_a_part_that_was_damaged_meanwhile_is_got_anew(hub, library):
     part = parts(library)[0]
     with part.open("r+b") as file:
         file.write(b"damaged")
-    told = []
+    hub.piece, hub.pause, told = 200_000, 0.05, []  # slow enough to be told on the way
     get(hub, library, report=told.append)
     assert (library.folder / "tiny" / FILE).read_bytes() == WEIGHTS
     assert [each.start for each in hub.requests_for("DATA")][-1] == 0
@@ -139,6 +139,15 @@ def leave_part(hub, library):
     hub.faults.clear()
     assert parts(library)
     assert library.status(entry()) == "partial"
+
+
+def test_another_range_than_was_asked_for_is_not_taken(hub, library):
+    lie = {"Content-Range": "bytes 0-5/6"}
+    hub.faults += [Fault("DATA", cut=1_000_000), Fault("DATA", status=206, headers=lie, body=b"wrong!")]
+    get(hub, library)
+    starts = [each.start for each in hub.requests_for("DATA")]
+    assert starts[1] > 0
+    assert starts == [0, starts[1], starts[1]], "it is asked for once more, and nothing begins anew"
 
 
 def test_a_server_that_has_no_such_range_is_asked_for_all(hub, library):
