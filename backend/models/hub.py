@@ -271,7 +271,8 @@ class _Fetch:
         finally:
             os.close(descriptor)
             if wanted.remote.size and not _length(wanted.part):  # nothing has come that could be gone on with
-                wanted.part.unlink()
+                with contextlib.suppress(OSError):
+                    wanted.part.unlink()
 
     def _complaint(self, wanted: _Wanted, sha256: str) -> str | None:
         """What is wrong with a part that is whole."""

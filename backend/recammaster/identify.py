@@ -32,7 +32,7 @@ EXPECTED = {
 }
 
 WHERE = {
-    TRANSFORMER: "step20000.ckpt from KwaiVGI/ReCamMaster-Wan2.1, or "
+    TRANSFORMER: "step20000.ckpt from KlingTeam/ReCamMaster-Wan2.1, or "
     "Wan2_1_kwai_recammaster_1_3B_step20000_bf16.safetensors from Kijai/WanVideo_comfy (huggingface.co)",
     VAE: "wan_2.1_vae.safetensors from Comfy-Org/Wan_2.1_ComfyUI_repackaged, Wan2.1_VAE.pth from "
     "Wan-AI/Wan2.1-T2V-1.3B, Wan2_1_VAE_bf16.safetensors from Kijai/WanVideo_comfy, or the folder vae of "

@@ -364,6 +364,14 @@ def test_a_library_that_cannot_be_written_is_told(run, own, folder, monkeypatch)
     assert said == f"recam: this cannot be written or read: {str(own)!r} (Permission denied)\n"
 
 
+def test_a_library_of_a_newer_recam_is_told(run, own, folder):
+    own.mkdir(parents=True)
+    (own / "recam-models.json").write_text('{"recam_models": 2}')
+    code, printed, said = run("add", write(folder / "vae.safetensors", checkpoints.vae()))
+    assert (code, printed) == (1, "")
+    assert said == f"recam: {str(own / 'recam-models.json')!r} was written by a newer ReCam: update this one.\n"
+
+
 def test_nothing_is_left_in_the_home_folder(folder, run):
     shutil.rmtree(folder / "home", ignore_errors=True)
     run("search")

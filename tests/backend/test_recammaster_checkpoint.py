@@ -147,7 +147,7 @@ def test_what_is_something_else_is_told_with_what_to_get(folder):
     plain = write(folder / "wan.safetensors", checkpoints.transformer(cameras=False))
     said = refused(plain)
     assert "without ReCamMaster's camera encoders" in said
-    assert "step20000.ckpt from KwaiVGI/ReCamMaster-Wan2.1" in said
+    assert "step20000.ckpt from KlingTeam/ReCamMaster-Wan2.1" in said
     vae = write(folder / "vae.pth", checkpoints.vae())
     assert "is Wan 2.1's VAE" in refused(vae)
     assert "is a LoRA" in refused(write(folder / "lora.safetensors", checkpoints.lora()))

@@ -261,7 +261,7 @@ def test_what_is_named_and_gives_no_rights_is_not_to_be_read(folder, monkeypatch
 def test_what_is_missing_is_named_with_where_to_get_it(folder):
     said = missed(Models(folder=str(folder)), "transformer", "vae")
     assert said.startswith(f"ReCamMaster's network and Wan 2.1's VAE were not found in {str(folder)!r}.")
-    assert "step20000.ckpt from KwaiVGI/ReCamMaster-Wan2.1" in said
+    assert "step20000.ckpt from KlingTeam/ReCamMaster-Wan2.1" in said
     assert "Wan2.1_VAE.pth from Wan-AI/Wan2.1-T2V-1.3B" in said
     assert "UMT5" not in said
     assert said.count("ReCamMaster's network") == 1
