@@ -221,9 +221,10 @@ def test_what_goes_wrong_ends_it_with_its_reason(run, monkeypatch):
     assert said.count("The disk is full") == 1, "the second is not tried"
 
 
-def test_an_interrupted_download_says_that_it_goes_on(run, monkeypatch):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_download_says_that_it_goes_on(run, monkeypatch, number):
     def fetch(_entry, _library, *, report, cancelled, mirror=""):
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(number)
         waited = threading.Event()
         while not cancelled():
             waited.wait(0.01)
@@ -231,7 +232,7 @@ def test_an_interrupted_download_says_that_it_goes_on(run, monkeypatch):
 
     monkeypatch.setattr(hub, "fetch", fetch)
     code, printed, said = run("get", "vae")
-    assert (code, printed) == (130, "")
+    assert (code, printed) == (128 + number, "")
     assert said.endswith("recam: interrupted; the next time it goes on from here\n")
 
 

@@ -254,5 +254,6 @@ def test_only_an_absolute_path_is_looked_at(path):
 
 def test_without_a_folder_it_is_the_usual_one(monkeypatch, folder):
     monkeypatch.setenv("RECAM_MODELS", str(folder / "named"))
-    _, library = TASKS["models.get"].prepare(ids=["vae", "vae"], folder="")
+    entries, library = TASKS["models.get"].prepare(ids=["vae", "vae"], folder="")
+    assert entries == [entry("vae")]
     assert library.folder == folder / "named"
