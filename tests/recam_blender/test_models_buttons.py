@@ -170,7 +170,7 @@ def test_the_question_names_sizes_licences_and_place(models, recam, folder, monk
     assert "Wan 2.1's VAE" in shown
     assert "254 MB" in shown
     assert any("CC-BY-NC-4.0" in each and "non-commercial use only" in each for each in shown)
-    assert any("may not be sold" in each for each in shown)
+    assert any("Not for commercial use; whether" in each for each in shown)
     assert f"To {folder / 'data' / 'models'}" in shown
     assert "345 MB in all, 400 GB free there" in shown
     assert not any("non-commercial" in each for each in dialog(recam, ""))
