@@ -37,6 +37,7 @@ TOKENS = "https://huggingface.co/settings/tokens"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _WINDOWS_FULL = (39, 112)  # ERROR_HANDLE_DISK_FULL, ERROR_DISK_FULL
 _PROXIES = ("https", "http", "all")
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 class HubError(RuntimeError):
@@ -74,7 +75,7 @@ def in_words(error: BaseException, entry: Entry, file: File, endpoint: str, *, t
     """What an error means to a person who wants this file.
 
     Args:
-        error: any, as the request or the disk gave it.
+        error: any, as the request gave it.
         entry: that the file is of.
         file: that was asked for.
         endpoint: the server's address.
@@ -88,8 +89,8 @@ def in_words(error: BaseException, entry: Entry, file: File, endpoint: str, *, t
         return _answered(error, entry, file, host_of(endpoint), tries)
     if isinstance(error, (httpx2.TransportError, Cut)):
         return _unreachable(error, host_of(endpoint), tries)
-    if isinstance(error, OSError):
-        return on_disk(error)
+    if settings := _wrong_settings(error):
+        return settings
     return HubError(
         f"What {host_of(endpoint)} answers is not understood ({type(error).__name__}: {_short(error)}): it may be no "
         "hub of models, or a proxy may answer in its place. Look at HF_ENDPOINT and at the proxy's settings.",
@@ -195,6 +196,28 @@ def _unreachable(error: BaseException, host: str, tries: int) -> HubError:
         f"{who} {what}{_in_a_row(tries)}. What was downloaded is kept: try again, and it goes on from there.",
         "network",
     )
+
+
+def _wrong_settings(error: BaseException) -> HubError | None:
+    """Where it did not come to a request: what of the user's settings is in the way, if that is it."""
+    if isinstance(error, OSError):
+        certificates = next((name for name in _CERTIFICATES if os.environ.get(name)), "")
+        if certificates and not error.filename:
+            return HubError(
+                f"{certificates} names {os.environ[certificates]!r}, where no certificates can be read "
+                f"({_short(error)}): name a file of certificates, or unset it.",
+                "network",
+            )
+        return HubError(f"What a download needs cannot be read ({_short(error)}): allow it.", "other")
+    if isinstance(error, UnicodeEncodeError):
+        return HubError("HF_TOKEN has characters that no token has: copy it anew, without quotes.", "token")
+    if isinstance(error, (ImportError, ValueError)) and "proxy" in str(error).lower():
+        return HubError(
+            f"The proxy {_proxy()} is of a kind that ReCam does not speak: HTTPS_PROXY is to be like "
+            "http://name-of-it:8080.",
+            "network",
+        )
+    return None
 
 
 def _certificate_complaint(error: BaseException | None) -> str | None:

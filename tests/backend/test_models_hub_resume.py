@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 
+import huggingface_hub
 import pytest
 from downloads import FILE, NAME, ROOT, entry, get, other, parts, refused, serving
 from downloads import weights as tiny_weights
@@ -18,7 +19,7 @@ from hub_server import Fault
 
 from backend.models import hub as hub_module
 from backend.models import library as library_module
-from backend.models.hub import HubError, Patience
+from backend.models.hub import HubError, Patience, fetch
 from backend.models.library import Library
 
 WEIGHTS = tiny_weights()
@@ -329,6 +330,35 @@ def test_the_usual_variables_name_the_hub_and_the_token(hub, library):
     for each in hub.requests:
         # The hub gets it, the server that it sends one on to does not.
         assert each.headers.get("authorization") == (None if each.on == "DATA" else "Bearer hf_of_mine")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "kind", "said"),
+    [
+        ("SSL_CERT_FILE", "/no/such é.pem", "network", "SSL_CERT_FILE names '/no/such é.pem', where no certificates"),
+        ("SSL_CERT_FILE", __file__, "network", "where no certificates can be read"),
+        ("HTTP_PROXY", "socks5://me:secret@127.0.0.1:1", "network", "The proxy 127.0.0.1:1 is of a kind"),
+        ("HTTP_PROXY", "ftp://me:secret@127.0.0.1:1", "network", "The proxy 127.0.0.1:1 is of a kind"),
+        ("HF_TOKEN", "“secret”", "token", "HF_TOKEN has characters that no token has"),
+    ],
+)
+def test_settings_that_make_no_sense_are_named(library, monkeypatch, name, value, kind, said):
+    for each in ("http", "https", "all", "no"):
+        monkeypatch.delenv(f"{each}_proxy", raising=False)
+        monkeypatch.delenv(f"{each}_proxy".upper(), raising=False)
+    monkeypatch.setenv(name, value)
+    address = "http://127.0.0.1:1"
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", address)  # or it would get no token
+    huggingface_hub.close_session()
+    try:
+        with pytest.raises(HubError) as caught:
+            fetch(entry(), library, report=lambda _: None, cancelled=lambda: False, patience=Patience(tries=1))
+    finally:
+        monkeypatch.undo()
+        huggingface_hub.close_session()
+    assert caught.value.kind == kind
+    assert said in str(caught.value)
+    assert "secret" not in str(caught.value)
 
 
 def test_no_token_goes_to_a_mirror_that_the_environment_does_not_name(hub, library, monkeypatch):
