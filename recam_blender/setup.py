@@ -58,18 +58,19 @@ class SetupFailed(ReCamError):
         self.kind = kind
 
 
-def install(engine: str, torch: str = "auto", wheels: str = "") -> Generator[Step, None, State]:
+def install(engine: str, torch: str = "auto", wheels: str = "", check: bool = False) -> Generator[Step, None, State]:
     """Set up an engine: make the environment, add to it, or find that it has all.
 
     Args:
         engine: reproject, or recammaster, which brings the other along.
         torch: the build of torch to take: auto, cpu, cu130 and so on.
         wheels: a folder to install from; nothing goes online then.
+        check: have one that has all take a small take, and make it anew where that fails.
 
     Raises:
         ReCamError: with the reason; SetupFailed where it came from set-up itself.
     """
-    wish = _wish(engine, torch, wheels)
+    wish = _wish(engine, torch, wheels, check)
     if not wish.wheels and (reason := runtime.offline()):
         raise ReCamError(reason)
     _let_go()
@@ -78,8 +79,8 @@ def install(engine: str, torch: str = "auto", wheels: str = "") -> Generator[Ste
 
 
 def repair(wheels: str = "") -> Generator[Step, None, State]:
-    """Make an environment whole again, for the engine and with the torch that it was begun for."""
-    return install(*wanted(), wheels)
+    """See that an environment is whole and works, for the engine and with the torch that it was begun for."""
+    return install(*wanted(), wheels, check=True)
 
 
 def remove() -> Generator[Step, None, State]:
@@ -89,9 +90,9 @@ def remove() -> Generator[Step, None, State]:
     return _understood(State, answer)
 
 
-def plan(engine: str, torch: str = "auto", wheels: str = "") -> Generator[Step, None, Plan]:
+def plan(engine: str, torch: str = "auto", wheels: str = "", check: bool = False) -> Generator[Step, None, Plan]:
     """What :func:`install` would do, and what it costs."""
-    answer = yield from _ask("plan", {"wish": _wish(engine, torch, wheels).to_json()}, log_name="plan")
+    answer = yield from _ask("plan", {"wish": _wish(engine, torch, wheels, check).to_json()}, log_name="plan")
     return _understood(Plan, answer)
 
 
@@ -160,8 +161,10 @@ def ready_text(found: State) -> str:
 
 def plan_lines(planned: Plan, wheels: str = "") -> list[tuple[str, str]]:
     """What to tell before an installation, as labels and texts."""
+    seldom = ", only if it does not work" if planned.action == "check" else ""
     told = [
-        ("Download", "nothing, from a folder of wheels" if wheels else f"about {size(planned.download)}"),
+        ("Repair", "A small take shows whether what is installed works; else it is made anew." if seldom else ""),
+        ("Download", "nothing, from a folder of wheels" if wheels else f"about {size(planned.download)}{seldom}"),
         ("Disk", f"about {size(planned.disk)}, of {size(planned.free)} free"),
         ("Folder", str(folder())),
         ("Python", f"{planned.python_version} ({planned.python})"),
@@ -256,12 +259,12 @@ def _let_go() -> None:
     runtime.stop_worker()
 
 
-def _wish(engine: str, torch: str, wheels: str) -> Wish:
+def _wish(engine: str, torch: str, wheels: str, check: bool) -> Wish:
     place = os.path.abspath(wheels) if wheels else preferences.path("wheels")
     if place and not Path(place).is_dir():
         raise ReCamError(f"There is no folder at {place!r}, where wheels to install from should be.")
     try:
-        return Wish(folder=str(folder()), engine=engine, torch=torch, wheels=place)
+        return Wish(folder=str(folder()), engine=engine, torch=torch, wheels=place, check=check)
     except ContractError as error:
         raise ReCamError(f"ReCam cannot set that up. {error}.") from None
 

@@ -35,6 +35,9 @@ _BUILDS = [
     *((name, *_BUILD_WORDS.get(name, (name, ""))) for name in setup.builds()),
 ]
 
+_Asked = tuple[str, str, str, bool]
+"""The arguments of setup.plan and setup.install."""
+
 probed: Probe | None = None
 """What was found out about the Python that the user chose last."""
 
@@ -61,6 +64,7 @@ class RECAM_OT_setup_install(bpy.types.Operator):
         subtype="DIR_PATH",
         options={"SKIP_SAVE"},
     )
+    repair: bpy.props.BoolProperty(options={"SKIP_SAVE", "HIDDEN"})  # type: ignore[valid-type]
     planned: bpy.props.BoolProperty(options={"SKIP_SAVE", "HIDDEN"})  # type: ignore[valid-type]
 
     @classmethod
@@ -79,7 +83,7 @@ class RECAM_OT_setup_install(bpy.types.Operator):
         if self.planned and self._asked() in _plans:
             title = f"Set Up {setup.NAMES[self.engine]}"
             return context.window_manager.invoke_props_dialog(
-                self, width=_DIALOG_WIDTH, title=title, confirm_text="Install"
+                self, width=_DIALOG_WIDTH, title=title, confirm_text="Repair" if self.repair else "Install"
             )
         asked, window = self._asked(), context.window
         return _start(
@@ -114,8 +118,8 @@ class RECAM_OT_setup_install(bpy.types.Operator):
         title = f"Setting up {setup.NAMES[self.engine]}"
         return _start(self, title, lambda: setup.install(*self._asked()), setup.ready_text)
 
-    def _asked(self) -> tuple[str, str, str]:
-        return self.engine, self.torch, bpy.path.abspath(self.wheels)
+    def _asked(self) -> _Asked:
+        return self.engine, self.torch, bpy.path.abspath(self.wheels), self.repair
 
 
 def _labelled(layout: bpy.types.UILayout, label: str) -> bpy.types.UILayout:
@@ -125,7 +129,7 @@ def _labelled(layout: bpy.types.UILayout, label: str) -> bpy.types.UILayout:
     return row
 
 
-_plans: dict[tuple[str, str, str], Plan] = {}
+_plans: dict[_Asked, Plan] = {}
 """What each installation that was asked about would take, while its dialog is open."""
 
 
@@ -139,24 +143,26 @@ def _until(moment: float) -> Callable[[Progress], None]:
     return check
 
 
-def _ask(asked: tuple[str, str, str], plan: Plan, window: bpy.types.Window) -> str:
+def _ask(asked: _Asked, plan: Plan, window: bpy.types.Window) -> str:
     """Open the dialog, now that there is something to tell."""
     if plan.action == "nothing":
         return setup.ready_text(setup.state())
     _plans.clear()
     _plans[asked] = plan
-    engine, torch, wheels = asked
+    engine, torch, wheels, repair = asked
     # The window that was clicked in may be closed by now.
     if window not in bpy.context.window_manager.windows[:]:
         window = bpy.context.window_manager.windows[0]
     with bpy.context.temp_override(window=window):
-        bpy.ops.recam.setup_install("INVOKE_DEFAULT", engine=engine, torch=torch, wheels=wheels, planned=True)
+        bpy.ops.recam.setup_install(
+            "INVOKE_DEFAULT", engine=engine, torch=torch, wheels=wheels, repair=repair, planned=True
+        )
     tasks.forget(setup.KEY)
     return ""
 
 
 class RECAM_OT_setup_repair(bpy.types.Operator):
-    """Make the environment whole and up to date, for what it was made for"""
+    """See whether the environment works, and make it whole and up to date, for what it was made for"""
 
     bl_idname = "recam.setup_repair"
     bl_label = "Repair"
@@ -174,7 +180,7 @@ class RECAM_OT_setup_repair(bpy.types.Operator):
         engine, torch = setup.wanted()
         known = {each[0] for each in _BUILDS}
         result: set[str] = bpy.ops.recam.setup_install(
-            "INVOKE_DEFAULT", engine=engine, torch=torch if torch in known else "auto"
+            "INVOKE_DEFAULT", engine=engine, torch=torch if torch in known else "auto", repair=True
         )
         return result
 

@@ -32,6 +32,7 @@ HTTPS_PROXY and so on count), or from a folder of wheels and no network at all.
   python -m backend setup --engine recammaster       with torch, for both
   python -m backend setup --plan                     only say what would be done, and what it costs
   python -m backend setup --state                    what is there
+  python -m backend setup --check                    see whether that works, and make it anew where it does not
   python -m backend setup --probe PYTHON             whether a Python of your own will do
   python -m backend setup --remove
 """
@@ -61,6 +62,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--plan", action="store_true", help="say what would be done, and do nothing")
     what.add_argument("--state", action="store_true", help="say what is there")
+    what.add_argument("--check", action="store_true", help="also see whether what is whole works; if not, make it anew")
     what.add_argument("--remove", action="store_true", help="remove the environment; only one that ReCam made")
     what.add_argument("--probe", metavar="PYTHON", help="say whether that Python has what the engine needs")
     parser.add_argument("--engine", choices=ENGINES, default=ENGINES[0], help=f"(default: {ENGINES[0]})")
@@ -106,7 +108,7 @@ def _wish(options: argparse.Namespace) -> Wish:
             if not is_there(path):
                 raise ContractError(f"--{name}", path, expected)
             paths[name] = os.path.abspath(path)
-    return Wish(folder=folder, engine=options.engine, torch=options.torch, **paths)
+    return Wish(folder=folder, engine=options.engine, torch=options.torch, check=options.check, **paths)
 
 
 # What is done
@@ -178,6 +180,11 @@ def _tell_plan(planned: Plan, wish: Wish, *, as_json: bool) -> int:
 def _plan_in_words(planned: Plan, wish: Wish) -> list[str]:
     if planned.action == "nothing":
         return [f"{wish.folder} has all that {wish.engine} needs"]
+    if planned.action == "check":
+        return [
+            f"{wish.folder} has all that {wish.engine} needs; will see whether it works",
+            f"made anew, if it does not: about {size(planned.download)} to download",
+        ]
     doing = {"make": "make", "add": "add to", "repair": "make anew"}[planned.action]
     source = f"from {wish.wheels}" if wish.wheels else f"about {size(planned.download)} to download"
     told = [

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -45,6 +44,7 @@ class Recipe:
         base: the Python to make it with; found where none is given.
         wheels: a folder that all comes from, without network.
         verified: whether one that holds the pins must have been verified too, to be whole.
+        check: whether one that is whole is verified once more, and made anew where it does not work.
         take_over: whether one that someone else made will do.
     """
 
@@ -57,6 +57,7 @@ class Recipe:
     base: str = ""
     wheels: str = ""
     verified: bool = False
+    check: bool = False
     take_over: bool = False
 
 
@@ -85,6 +86,8 @@ def install(
     log: Path | None = None,
 ) -> State:
     """Have in ``wish.folder`` an environment that its engine runs in: make it, add to it, repair it, or do nothing.
+
+    One that is whole is left as it is, unless ``wish.check`` asks for it to be seen to work.
 
     An environment is ready only once it was verified by a small real take. However this ends, the folder then is ready,
     what it was, or known as unfinished, which the next call makes anew; what was downloaded whole is not downloaded
@@ -123,12 +126,12 @@ def put(
     """
     folder, log = recipe.folder, log or marker.log_of(recipe.folder)
     try:
-        if is_whole(recipe):
+        if is_whole(recipe) and not recipe.check:
             return marker.state(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
         with locks.alone(folder, cancelled) as lock, Children(log, cancelled, lock) as children:
             removal.sweep(folder)
-            if not is_whole(recipe):  # someone else may just have made it
+            if recipe.check or not is_whole(recipe):  # someone else may just have made it
                 making = Making(children, report, say)
                 children.note(f"ReCam {__version__}, {sys.version.split()[0]} at {sys.executable}, on {sys.platform}")
                 _bring_about(recipe, making)
@@ -168,6 +171,7 @@ def recipe_for(wish: Wish) -> Recipe:
         base=wish.base,
         wheels=wish.wheels,
         verified=True,
+        check=wish.check,
     )
 
 
@@ -180,7 +184,7 @@ def _choose_build(torch: str, wheels: str) -> builds.Build:
 
 def is_whole(recipe: Recipe) -> bool:
     """Whether all of a recipe is there, and its Python starts."""
-    held = marker.read(recipe.folder)
+    held = held_in(recipe.folder)
     if held is None or not held.whole or not recipe.pins <= held.requirements:
         return False
     if recipe.verified and recipe.engine not in held.engines:
@@ -188,6 +192,14 @@ def is_whole(recipe: Recipe) -> bool:
     if recipe.build is not None and held.build != recipe.build.name:
         return False
     return _runs(recipe.folder)
+
+
+def held_in(folder: Path) -> Marker | None:
+    """What the marker there says, less what has gone since: someone may have removed a package."""
+    held = marker.read(folder)
+    if held is None:
+        return None
+    return replace(held, requirements=held.requirements & marker.packages(folder))
 
 
 def _runs(folder: Path) -> bool:
@@ -207,13 +219,16 @@ def fits(recipe: Recipe) -> bool:
 
 
 def _bring_about(recipe: Recipe, making: Making) -> None:
-    held = marker.read(recipe.folder)
+    held = held_in(recipe.folder)
     if (held is None or not held.ours) and recipe.take_over and _can_be_taken_over(recipe):
         _check_imports(recipe, making)
         making.say(f"{recipe.folder}: already holds what is needed")
         marker.write(recipe.folder, Marker(whole=True, requirements=recipe.pins))
     elif held is not None and held.whole and held.ours and fits(recipe):
-        _add(recipe, held, making)
+        if not is_whole(recipe):
+            _add(recipe, held, making)
+        elif not _works(recipe, held, making):
+            _make(recipe, making)
     else:
         _make(recipe, making)
 
@@ -222,7 +237,20 @@ def _can_be_taken_over(recipe: Recipe) -> bool:
     """Whether someone else made just what is wanted here."""
     if not (recipe.folder / "pyvenv.cfg").is_file() or recipe.folder.is_symlink() or not fits(recipe):
         return False
-    return recipe.pins <= {pin.partition("+")[0] for pin in marker.installed(recipe.folder)}  # 2.13.0+cpu is a 2.13.0
+    return recipe.pins <= marker.packages(recipe.folder)
+
+
+def _works(recipe: Recipe, held: Marker, making: Making) -> bool:
+    """Whether a whole one still does what it did: its marker then tells that anew, and else that it is unfinished."""
+    try:
+        _finish(recipe, held, making, removal.strangers(recipe.folder, held))
+    except SetupError as error:
+        if error.kind != "verify":
+            raise
+        making.children.note(str(error))
+        marker.write(recipe.folder, replace(held, whole=False, requirements=recipe.pins))
+        return False
+    return True
 
 
 # Making one
@@ -230,13 +258,13 @@ def _can_be_taken_over(recipe: Recipe) -> bool:
 
 def _make(recipe: Recipe, making: Making) -> None:
     folder = recipe.folder
-    if os.path.lexists(folder) and not is_empty(folder):
+    if os.path.lexists(folder) and not removal.is_empty(folder):
         removal.check(folder)  # before anything is begun
     making.phase("Looking for a Python")
     base = find_python(recipe.pythons, recipe.base)
     if os.path.lexists(folder):
         making.phase("Removing what was half made")
-        _make_room(folder)
+        removal.make_room(folder)
     _check_room(recipe)
     making.say(f"{folder}: making it with {base}")
     making.phase("Making the environment")
@@ -253,19 +281,6 @@ def _make(recipe: Recipe, making: Making) -> None:
 
 def _venv_command(base: Path, folder: Path) -> list[str]:
     return [str(base), "-I", "-m", "venv", str(folder)]
-
-
-def is_empty(folder: Path) -> bool:
-    """Whether an environment can be made in a folder that is there."""
-    return folder.is_dir() and not folder.is_symlink() and not set(os.listdir(folder)) - {marker.BEGUN}
-
-
-def _make_room(folder: Path) -> None:
-    if is_empty(folder):
-        (folder / marker.BEGUN).unlink(missing_ok=True)
-        folder.rmdir()
-    else:
-        removal.take_away(folder)
 
 
 def _why_no_venv(ended: Ended, base: Path, folder: Path) -> tuple[str, str]:
@@ -303,7 +318,7 @@ def _packages(folder: Path) -> set[str]:
 def _install(recipe: Recipe, making: Making, build_before: str = "") -> None:
     making.phase("Looking for packages")
     folder, build = recipe.folder, recipe.build
-    with _scratch(folder) as scratch:
+    with pip.scratch(folder) as scratch:
         _renew_pip(recipe, scratch, making)
         if build is not None and build_before not in ("", build.name):
             # A build without a local version would count as the same, and stay.
@@ -352,23 +367,11 @@ def _pip(recipe: Recipe, what: Sequence[str], indexes: Sequence[str], scratch: P
         raise SetupError(trouble.told(f"The packages could not be installed. {reason}", ended.lines), kind)
 
 
-@contextlib.contextmanager
-def _scratch(folder: Path) -> Iterator[Path]:
-    """A folder for pip's temporary files, on the disk that has room."""
-    scratch = folder / "tmp"
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir()
-    try:
-        yield scratch
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
 # Whether it works
 
 
 def _finish(recipe: Recipe, before: Marker, making: Making, strangers: frozenset[str] = frozenset()) -> None:
-    there = {each.partition("+")[0] for each in marker.installed(recipe.folder)}
+    there = marker.packages(recipe.folder)
     if missing := sorted(recipe.pins - there):
         raise SetupError(f"pip said that all is installed, but {', '.join(missing)} is not there.", "packages")
     told: dict[str, object] = dict(before.told)

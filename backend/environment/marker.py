@@ -221,6 +221,11 @@ def installed(folder: Path) -> frozenset[str]:
     return frozenset(found)
 
 
+def packages(folder: Path) -> frozenset[str]:
+    """The same without local versions, as requirements name them: a 2.13.0+cpu is a 2.13.0."""
+    return frozenset(each.partition("+")[0] for each in installed(folder))
+
+
 def site_packages(folder: Path) -> list[Path]:
     """Where packages lie in an environment."""
     return [folder / "Lib" / "site-packages"] if os.name == "nt" else [*folder.glob("lib/python3.*/site-packages")]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..contract import ENGINES
 from ..messages import Message, spec
 
-ACTIONS = ("nothing", "make", "add", "repair")
+ACTIONS = ("nothing", "check", "make", "add", "repair")
 KINDS = ("missing", "unfinished", "outdated", "ready", "foreign")
 
 
@@ -20,13 +20,17 @@ class Wish(Message):
     torch: str = spec("build of torch: auto, cpu, mps, cu130, rocm7.2, ...", "auto")
     wheels: str = spec("a folder of wheels; where given, no network is used", "")
     base: str = spec("the Python to make it with; found where none is given", "")
+    check: bool = spec("have a whole one take a small take too, and make it anew where that fails", False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan(Message):
     """What an installation would do, told before it begins."""
 
-    action: str = spec("nothing: it is ready; add: to a whole one; repair: an unfinished one anew", choices=ACTIONS)
+    action: str = spec(
+        "nothing: it is ready; check: see whether it works; add: to a whole one; repair: an unfinished one anew",
+        choices=ACTIONS,
+    )
     python: str = spec("the interpreter that it is, or was, made with")
     python_version: str = spec("of it, like 3.11.7")
     torch: str = spec("build of torch; nothing where none is needed", "")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ..contract import Progress
@@ -64,6 +66,18 @@ def variables(scratch: Path, *, wheels: str = "") -> dict[str, str]:
         kept["PIP_CONFIG_FILE"] = os.devnull  # where further places to look in may stand
     # pip breaks its explanations to fit the terminal: they are read by lines here.
     return kept | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch)) | {"COLUMNS": "1000", "NO_COLOR": "1"}
+
+
+@contextlib.contextmanager
+def scratch(folder: Path) -> Iterator[Path]:
+    """A folder for pip's temporary files, on the environment's disk, which has room."""
+    made = folder / "tmp"
+    shutil.rmtree(made, ignore_errors=True)
+    made.mkdir()
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
 
 
 def _is_unwanted(key: str) -> bool:

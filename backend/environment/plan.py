@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from ..contract import ENGINES
-from . import builds, making, marker, removal, sizes
+from . import builds, making, marker, removal, sizes, trouble
 from .errors import SetupError
 from .making import Recipe
 from .marker import Marker
@@ -21,15 +21,24 @@ def plan(wish: Wish) -> Plan:
     Raises:
         SetupError: it could not do it: there is no Python for it, the folder is somebody else's, the driver too old.
     """
+    try:
+        return _looked(wish)
+    except OSError as error:
+        raise trouble.of_the_system(error, Path(wish.folder)) from error
+
+
+def _looked(wish: Wish) -> Plan:
     recipe = making.recipe_for(wish)
     folder = recipe.folder
     if making.is_whole(recipe):
+        if wish.check:  # and what it costs where it does not work
+            return _with_own_python("check", recipe, size_of(recipe, None))
         return _with_own_python("nothing", recipe, sizes.NOTHING)
-    held = marker.read(folder)
+    held = making.held_in(folder)
     if held is not None and held.whole and held.ours and making.fits(recipe):
         return _with_own_python("add", recipe, size_of(recipe, held))
     there = marker.state(folder).kind != "missing"
-    if there and not making.is_empty(folder):
+    if there and not removal.is_empty(folder):
         removal.check(folder)
     python = find_python(recipe.pythons, recipe.base)
     return _plan("repair" if there else "make", recipe, python, question(python).version, size_of(recipe, None))

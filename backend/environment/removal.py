@@ -15,10 +15,13 @@ from typing import Any
 from . import locks, marker
 from .errors import SetupError
 
+_CONFIGURATION = "pyvenv.cfg"
+"""The file that makes a folder an environment; venv writes it before any other."""
+
 _OWN = frozenset(
     (
         *("bin", "include", "lib", "lib64", "share", "etc", "man", "scripts"),
-        *("pyvenv.cfg", ".gitignore", "tmp", marker.MARKER, marker.BEGUN),
+        *(_CONFIGURATION, ".gitignore", "tmp", marker.MARKER, marker.BEGUN),
         *(".ds_store", "desktop.ini", "thumbs.db"),
     )
 )
@@ -55,6 +58,12 @@ def check(folder: Path) -> marker.Marker:
         raise SetupError(
             f"{folder} was not made by ReCam, and is left alone: move it away, or choose another folder.", "foreign"
         )
+    if not _is_environment(folder):
+        raise SetupError(
+            f"{folder} holds files and is no environment (it has no {_CONFIGURATION}), and is left alone: move it "
+            "away, or choose another folder.",
+            "foreign",
+        )
     if others := sorted(strangers(folder, found)):
         raise SetupError(
             f"{folder} holds what ReCam did not put there ({', '.join(others[:5])}), and is left alone: move that "
@@ -64,9 +73,19 @@ def check(folder: Path) -> marker.Marker:
     return found
 
 
+def _is_environment(folder: Path) -> bool:
+    """Whether a folder with our marker is one, or was to become one: then there are no files in it yet."""
+    if (folder / _CONFIGURATION).is_file():
+        return True
+    files = (os.path.join(path, name) for path, _, names in os.walk(folder) for name in names)
+    return {os.path.relpath(each, folder) for each in files} <= {marker.MARKER, marker.BEGUN}
+
+
 def strangers(folder: Path, found: marker.Marker) -> frozenset[str]:
     """What lies at the top of an environment of ours and was put there by others."""
-    own = _OWN | {each.lower() for each in found.names}
+    # A marker alone proves nothing: names beside the usual are an environment's only.
+    named = found.names if (folder / _CONFIGURATION).is_file() else ()
+    own = _OWN | {each.lower() for each in named}
     return frozenset(each for each in os.listdir(folder) if each.lower() not in own)
 
 
@@ -88,6 +107,20 @@ def take_away(folder: Path) -> None:
             "busy",
         ) from error
     _delete(away)
+
+
+def is_empty(folder: Path) -> bool:
+    """Whether an environment can be made in a folder that is there."""
+    return folder.is_dir() and not folder.is_symlink() and not set(os.listdir(folder)) - {marker.BEGUN}
+
+
+def make_room(folder: Path) -> None:
+    """Have the place free for an environment, while its lock is held; raises as :func:`take_away` does."""
+    if is_empty(folder):
+        (folder / marker.BEGUN).unlink(missing_ok=True)
+        folder.rmdir()
+    else:
+        take_away(folder)
 
 
 def sweep(folder: Path) -> None:

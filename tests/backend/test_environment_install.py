@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -52,6 +53,45 @@ def test_a_ready_one_is_left_as_it_is_and_nothing_is_told(ready):
     assert ready.install(report=told.append) == first
     assert told == []
     assert (ready.folder / MARKER).stat().st_mtime_ns == before
+
+
+def test_a_package_that_somebody_removed_is_brought_back(ready):
+    for each in [*marker.site_packages(ready.folder)[0].glob("shot*")]:
+        shutil.rmtree(each) if each.is_dir() else each.unlink()
+    assert ready.version_of() == ""
+    assert ready.install().kind == "ready"
+    assert ready.version_of() == "1"
+
+
+def test_a_whole_one_that_works_no_more_is_found_out_by_a_check_and_made_anew(ready):
+    """As when a virus scanner takes a library away: what is installed looks as before."""
+    (module,) = marker.site_packages(ready.folder)[0].glob("shot.py")
+    module.unlink()
+    assert ready.install().kind == "ready"
+    assert ready.version_of() == ""
+    assert ready.install(check=True).kind == "ready"
+    assert ready.version_of() == "1"
+
+
+def test_one_that_failed_its_check_is_not_called_ready(ready):
+    (module,) = marker.site_packages(ready.folder)[0].glob("shot.py")
+    module.unlink()
+    for each in ready.wheels.glob("shot-*"):
+        each.unlink()
+    with pytest.raises(SetupError, match="no shot==1 at all"):
+        ready.install(check=True)
+    assert environment.state(ready.folder).kind == "unfinished"
+
+
+def test_a_check_tells_anew_what_it_was_seen_on_and_keeps_what_works(ready):
+    """As after an update of the GPU's driver."""
+    check = ready.root / "check.py"
+    check.write_text(check.read_text().replace('"CPU"', '"GPU"'))
+    kept = ready.folder / "lib" / "kept.txt"
+    kept.write_text("here since it was made")
+    assert ready.install().device == "CPU"
+    assert ready.install(check=True).device == "GPU"
+    assert kept.exists()
 
 
 def test_adds_the_engine_with_torch_in_place_and_keeps_it(ready, monkeypatch):

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -49,6 +50,7 @@ def made(place):
     place.folder.joinpath("bin").mkdir(parents=True)
     environment.interpreter(place.folder).symlink_to(sys.executable)
     (place.folder / "pyvenv.cfg").write_text("")
+    (place.folder / "lib" / "python3.11" / "site-packages" / "shot-1.dist-info").mkdir(parents=True)
     told = {"engines": ["reproject"], "python_version": "3.11.7"}
     marker.write(place.folder, marker.Marker(True, True, frozenset({"shot==1"}), told=told))
     locks.path_of(place.folder).touch()
@@ -154,7 +156,8 @@ def test_removes_what_recam_made_and_nothing_beside(made):
     outside = made.root / "outside"
     outside.mkdir()
     (outside / "film.mp4").write_text("mine")
-    (made.folder / "lib").symlink_to(outside)
+    (made.folder / "lib" / "link").symlink_to(outside)
+    (made.folder / "lib64").symlink_to(outside)
     environment.remove(made.folder)
     assert not made.folder.exists()
     assert beside.exists()
@@ -184,6 +187,32 @@ def test_what_a_package_put_at_the_top_is_no_stranger(made):
     marker.write(made.folder, marker.Marker(True, True, names=frozenset({"bin", "from_a_package"})))
     environment.remove(made.folder)
     assert not made.folder.exists()
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_a_marker_in_somebodys_folder_takes_nothing_with_it(tmp_path, is_whole):
+    """It may have come with an archive, or with a copy, and say whatever it likes."""
+    folder = tmp_path / "home"
+    for name in ("bin", "lib", "Documents"):
+        folder.joinpath(name).mkdir(parents=True)
+        folder.joinpath(name, "mine.txt").write_text("mine")
+    marker.write(folder, marker.Marker(is_whole, True, names=frozenset({"Documents", "bin", "lib"})))
+    for taken in ("Documents", "lib", "bin"):
+        with pytest.raises(SetupError, match="left alone") as caught:
+            environment.remove(folder)
+        assert caught.value.kind == "foreign"
+        assert (folder / taken / "mine.txt").exists()
+        shutil.rmtree(folder / taken)
+
+
+def test_one_that_was_killed_before_it_had_any_files_is_removed(tmp_path):
+    """venv makes folders before it writes what makes them an environment."""
+    folder = tmp_path / "environment"
+    (folder / "lib" / "python3.11" / "site-packages").mkdir(parents=True)
+    (folder / "lib64").symlink_to("lib")
+    marker.write(folder, marker.Marker(ours=True))
+    environment.remove(folder)
+    assert not folder.exists()
 
 
 def test_links_roots_and_files_are_not_removed(made, tmp_path):

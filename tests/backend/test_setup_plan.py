@@ -51,6 +51,8 @@ def made(wish, empty):
         folder = Path(wish.folder)
         shutil.copytree(empty, folder, symlinks=True)
         pins = marker.pins_of(engines[-1]) if pins is None else frozenset(pins)
+        for each in pins:
+            (marker.site_packages(folder)[0] / f"{each.replace('==', '-')}.dist-info").mkdir()
         told = {"engines": list(engines), "python_version": HERE}
         described = Marker(whole=True, ours=True, requirements=pins, build=build, told=told)
         marker.write(folder, replace(described, **other))
@@ -67,6 +69,26 @@ def test_from_nothing(wish):
     assert not os.path.lexists(wish.folder)
     assert (found.download, found.disk) == BARE
     assert found.free > 0
+
+
+def test_a_folder_that_cannot_be_is_told(wish):
+    with pytest.raises(SetupError, match=r"File name too long.*choose another folder"):
+        plan(replace(wish, folder=f"{wish.folder}{'a' * 300}"))
+
+
+def test_a_package_that_has_gone_is_to_be_added(wish, made):
+    folder = made("reproject")
+    assert plan(wish).action == "nothing"
+    next(marker.site_packages(folder)[0].glob("numpy-*")).rmdir()
+    found = plan(wish)
+    assert found.action == "add"
+    assert found.download > 0
+
+
+def test_a_check_says_what_it_costs_at_most(wish, made):
+    made("reproject")
+    found = plan(replace(wish, check=True))
+    assert (found.action, found.download) == ("check", BARE.download)
 
 
 def test_with_torch_it_says_which_and_why(wish, monkeypatch):

@@ -318,6 +318,11 @@ def test_the_dialog_tells_what_it_takes_before_anything_is_begun(dialog, folder)
     assert shown.drawn["properties"] == ["torch", "wheels"]
 
 
+def test_the_dialog_of_a_repair_says_that_it_may_cost_nothing(dialog):
+    assert "about 108 MB, only if it does not work" in dialog("reproject", action="check").text
+    assert "only if" not in dialog("reproject", action="repair").text
+
+
 def test_the_dialog_warns_where_there_is_no_room(dialog):
     assert "not enough room" in dialog("reproject", free=431_000_000 - 1).text
     assert "not enough room" not in dialog("reproject", free=431_000_000).text

@@ -75,6 +75,7 @@ def test_an_installation_asks_for_what_is_wished_and_tells_where_it_stands(recam
         "torch": "cpu",
         "wheels": "",
         "base": "",
+        "check": False,
     }
     downloads = [each for each in seen if each.phase == "downloading torch"]
     assert [downloads[0].step, downloads[-1].step] == [250, 1000]
@@ -283,6 +284,7 @@ def test_a_repair_is_for_what_the_environment_was_begun_for(recam, fake, folder,
         run(recam("setup").repair())
     wishes = [each["wish"] for each in fake.asked("install")]
     assert [(each["engine"], each["torch"]) for each in wishes] == [("reproject", "auto"), ("recammaster", "cu126")]
+    assert all(each["check"] for each in wishes)
 
 
 # The user's own Python
