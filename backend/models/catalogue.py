@@ -93,11 +93,6 @@ def default_set(engine: str) -> tuple[Entry, ...]:
     return tuple(each for each in CATALOGUE if each.default and each.engine == engine)
 
 
-def alternatives(entry: Entry) -> tuple[Entry, ...]:
-    """The other entries of the same kind."""
-    return tuple(each for each in CATALOGUE if each.what == entry.what and each.id != entry.id)
-
-
 # What is published
 
 _WAN = ("Wan-AI/Wan2.1-T2V-1.3B", "37ec512624d61f7aa208f7ea8140a131f93afc9a")

@@ -89,12 +89,6 @@ class Library:
         """Files and folders elsewhere that are used where they lie, in the order in which they were added."""
         return [Path(each["path"]) for each in self._record()["places"]]
 
-    def holds(self, place: Path) -> tuple[str, ...]:
-        """What kinds of models are at a place, as far as was said when it was added."""
-        wanted = _normal(place)
-        found = [each for each in self._record()["places"] if _normal(each["path"]) == wanted]
-        return tuple(found[0]["holds"]) if found else ()
-
     def status(self, entry: Entry) -> str:
         """How an entry stands.
 

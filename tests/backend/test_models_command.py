@@ -252,7 +252,8 @@ def test_what_is_added_is_told_by_its_content(run, own, folder):
     assert code == 0
     assert printed.splitlines()[-1] == f"{made['vae']}\tWan 2.1's VAE, float32"
     assert Library(own).places == [folder / "ComfyUI é", made["vae"]]
-    assert Library(own).holds(folder / "ComfyUI é") == ("text_encoder", "transformer", "vae")
+    used = {each.what for each in CATALOGUE if Library(own).status(each) == "elsewhere"}
+    assert used == {"text_encoder", "transformer", "vae"}
 
 
 def test_what_is_none_of_ours_is_refused_with_what_it_is(run, own, folder):

@@ -131,8 +131,7 @@ def test_places_are_used_where_they_lie(library, folder):
     library.add_place(lora, ["lora"])
     library.add_place(folder / "a folder")
     assert library.places == [lora, folder / "a folder"]
-    assert library.holds(lora) == ("lora",)
-    assert library.holds(folder / "a folder") == ()
+    assert [each["holds"] for each in raw(library)["places"]] == [["lora"], []]
     assert library.status(ENTRY) == "elsewhere"
     lora.unlink()
     assert library.status(ENTRY) == "missing"
@@ -145,7 +144,7 @@ def test_a_place_is_kept_once(library, folder):
     library.add_place(folder, ["vae"])
     library.add_place(folder / "x" / "..", ["lora"])
     assert library.places == [folder]
-    assert library.holds(folder) == ("lora",)
+    assert raw(library)["places"] == [{"path": str(folder), "holds": ["lora"]}]
 
 
 def test_removing_a_place_leaves_what_is_there(library, folder):
