@@ -82,6 +82,8 @@ def fetch(
     with _disk_in_words():
         if folder.is_symlink():
             raise HubError(f"{str(folder)!r} is a link, and ReCam writes only into folders of its own.", "foreign")
+        if folder.is_file():
+            raise _in_the_way(folder, "a file, and a folder is to be there")
         folder.mkdir(parents=True, exist_ok=True)
         with _alone(folder, entry):
             return _Fetch(entry, library, report, cancelled, mirror, patience or Patience()).run()

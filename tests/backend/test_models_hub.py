@@ -183,6 +183,14 @@ def test_a_file_in_the_way_is_left_as_it_is(hub, library):
     assert not hub.requests_for("DATA")
 
 
+def test_a_file_in_the_folder_s_place_is_told(hub, library):
+    library.folder.mkdir()
+    (library.folder / "tiny").write_bytes(b"mine")
+    with pytest.raises(HubError, match="is in the way: it is a file") as caught:
+        get(hub, library)
+    assert caught.value.kind == "foreign"
+
+
 def test_one_that_was_changed_since_is_left_too(hub, library):
     wanted = entry(config=True)
     weights, config = get(hub, library, wanted)
