@@ -19,7 +19,6 @@ from .errors import ReCamError
 # The package of the extension itself (bl_ext.<repository>.<id>): what Blender files preferences and folders under.
 ADDON = ".".join(__package__.split(".")[:3])
 
-ENVIRONMENT_VARIABLE = "RECAM_PYTHON"
 MODELS_VARIABLE = "RECAM_MODELS"
 
 MODEL_FILES = {

@@ -37,6 +37,9 @@ def _backend(context: bpy.types.Context, layout: bpy.types.UILayout, own: RECAM_
     elif ready:
         for label, text in setup.facts(found):
             _fact(layout, label, text)
+        if tasks.ended(setup.KEY) is None:  # else they stand there
+            for note in found.notes:
+                drawing.paragraph(context, layout, note, "INFO")
     elif running is None:
         drawing.paragraph(context, layout, environment.TROUBLE[found.kind].format(folder=found.folder))
 

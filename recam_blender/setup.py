@@ -156,7 +156,7 @@ def ready_text(found: State) -> str:
     """What to say when an installation has ended."""
     engines = " and ".join(NAMES[each] for each in found.engines)
     device = f" Networks run on {found.device}." if found.torch and found.device else ""
-    return f"Ready: {engines}.{device}"
+    return " ".join((f"Ready: {engines}.{device}", *found.notes))
 
 
 def plan_lines(planned: Plan, wheels: str = "") -> list[tuple[str, str]]:

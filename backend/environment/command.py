@@ -207,6 +207,8 @@ def _tell_state(found: State, *, as_json: bool) -> int:
     device = f", on {found.device}" if found.device else ""
     memory = f" with {size(found.memory)}" if found.memory else ""
     note(f"ready: {', '.join(found.engines)}; Python {found.python_version}{torch}{device}{memory}")
+    for each in found.notes:
+        note(each)
     sys.stdout.write(f"{interpreter(Path(found.folder))}\n")
     return 0
 

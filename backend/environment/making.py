@@ -8,11 +8,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from .. import __version__
-from ..contract import ENGINES, Progress
+from ..contract import ENGINES
 from . import builds, locks, marker, pip, removal, trouble, verify
 from .asking import ask
 from .children import Children, Ended
@@ -20,62 +20,10 @@ from .errors import SetupError
 from .marker import Marker
 from .messages import State, Wish
 from .pythons import find_python, question, unfit
-
-PYTHONS = ("3.11", "3.12", "3.13")
-"""Versions of Python that all that the backend needs is built for, best first."""
+from .recipe import PYTHONS, Making, Recipe, Report
 
 _MARGIN = 200 * 10**6
 """Bytes that stay free."""
-
-Report = Callable[[Progress], None]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What is wanted in a folder.
-
-    Attributes:
-        folder: of the environment.
-        pins: that must be there, as :func:`marker.pins` spells them.
-        engine: that it is verified with; none: only imported is what ``imports`` names.
-        pythons: versions that will do, best first.
-        imports: modules that must be importable.
-        build: of torch, where one is chosen.
-        base: the Python to make it with; found where none is given.
-        wheels: a folder that all comes from, without network.
-        verified: whether one that holds the pins must have been verified too, to be whole.
-        check: whether one that is whole is verified once more, and made anew where it does not work.
-        take_over: whether one that someone else made will do.
-    """
-
-    folder: Path
-    pins: frozenset[str]
-    engine: str = ""
-    pythons: Sequence[str] = PYTHONS
-    imports: Sequence[str] = ()
-    build: builds.Build | None = None
-    base: str = ""
-    wheels: str = ""
-    verified: bool = False
-    check: bool = False
-    take_over: bool = False
-
-
-@dataclass
-class Making:
-    """One set-up under way: what it works with, and what came of it."""
-
-    children: Children
-    report: Report
-    say: Callable[[str], None] = lambda line: None
-    received: int = field(default=0)
-    """Bytes that pip told to have downloaded."""
-
-    def phase(self, words: str, step: int = 0, total: int = 0) -> None:
-        """Tell what begins."""
-        self.children.check()
-        self.children.note(f"-- {words}")
-        self.report(Progress(phase=words, step=step, total=total))
 
 
 def install(
@@ -168,6 +116,7 @@ def recipe_for(wish: Wish) -> Recipe:
         engine=engine,
         pythons=PYTHONS,
         build=build,
+        must_be=wish.torch != "auto",
         base=wish.base,
         wheels=wish.wheels,
         verified=True,
@@ -374,6 +323,7 @@ def _finish(recipe: Recipe, before: Marker, making: Making, strangers: frozenset
     there = marker.packages(recipe.folder)
     if missing := sorted(recipe.pins - there):
         raise SetupError(f"pip said that all is installed, but {', '.join(missing)} is not there.", "packages")
+    build = _build_there(recipe, before)
     told: dict[str, object] = dict(before.told)
     if recipe.imports:
         _check_imports(recipe, making)
@@ -390,11 +340,25 @@ def _finish(recipe: Recipe, before: Marker, making: Making, strangers: frozenset
         ours=before.ours,
         requirements=marker.merged(before.requirements & there, recipe.pins),
         names=frozenset(os.listdir(recipe.folder)) - {"tmp"} - strangers,
-        build=recipe.build.name if recipe.build is not None else before.build,
+        build=build,
         told=told,
     )
     making.children.check()
     marker.write(recipe.folder, done)
+
+
+def _build_there(recipe: Recipe, before: Marker) -> str:
+    """The build of torch that came: where PyPI's own was wanted, pip takes a 2.13.0+cpu too, and rather."""
+    wanted = recipe.build.name if recipe.build is not None else before.build
+    found = next((each for each in marker.installed(recipe.folder) if marker.name_of(each) == "torch"), "")
+    there = found.partition("+")[2] or wanted
+    if there != wanted and recipe.must_be:
+        raise SetupError(
+            f"torch for {wanted} was asked for, but where pip looked it found {found} and took that. Take {there}, or "
+            "remove the place where it lies from pip's settings (`pip config list`, PIP_FIND_LINKS, PIP_INDEX_URL).",
+            "packages",
+        )
+    return there if wanted else ""
 
 
 def _verified(recipe: Recipe, making: Making) -> dict[str, object]:
@@ -406,7 +370,7 @@ def _verified(recipe: Recipe, making: Making) -> dict[str, object]:
     found = verify.read("\n".join(ended.output))
     for each in found.notes:
         making.say(each)
-    return {key: value for key, value in asdict(found).items() if key != "notes"}
+    return asdict(found)
 
 
 def _check_command(python: Path, engine: str) -> list[str]:

@@ -28,7 +28,7 @@ _VERSION = 1
 _LONGEST = 4 * 2**20  # bytes of a marker: a real one has some ten kB
 _PIN = re.compile(r"[a-z0-9-]+==[^\s-]\S*")
 _INSTALLED = re.compile(r"(.+?)-(\d.*)\.dist-info")
-_TOLD = ("python_version", "engines", "torch", "device", "memory", "packages", "recam", "made", "size")
+_TOLD = ("python_version", "engines", "torch", "device", "memory", "packages", "recam", "made", "size", "notes")
 """Fields of a State that its marker carries."""
 
 

@@ -59,6 +59,7 @@ class State(Message):
     recam: str = spec("version of ReCam that made it", "")
     made: str = spec("when it was verified, ISO 8601 in UTC", "")
     size: int = spec("bytes on disk, when it was verified", 0, minimum=0)
+    notes: tuple[str, ...] = spec("what its user should know, in whole sentences", ())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,8 +14,8 @@ from ..contract import ENGINES
 from ..progress import size
 from . import making, marker
 from .errors import SetupError
-from .making import PYTHONS, Making, Recipe
 from .pythons import find_python
+from .recipe import PYTHONS, Making, Recipe
 
 Say = Callable[[str], None]
 

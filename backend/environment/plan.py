@@ -9,10 +9,10 @@ from pathlib import Path
 from ..contract import ENGINES
 from . import builds, making, marker, removal, sizes, trouble
 from .errors import SetupError
-from .making import Recipe
 from .marker import Marker
 from .messages import Plan, Wish
 from .pythons import find_python, question
+from .recipe import Recipe
 
 
 def plan(wish: Wish) -> Plan:

@@ -19,10 +19,6 @@ from pathlib import Path
 from .asking import ask
 from .errors import SetupError
 
-VERSIONS = ("3.11", "3.12", "3.13", "3.14")
-"""Of Python, that all wheels of what is pinned exist for on Linux (x86-64, ARM), Windows and macOS; the most used
-first, and the one that nobody has run yet last."""
-
 _NAME = re.compile(r"python(\d+(\.\d+)?)?(\.exe)?", re.IGNORECASE)
 _TIMEOUT = 30.0
 """Seconds for an interpreter to start: a cold disk with a virus scanner takes its time."""

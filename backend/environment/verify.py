@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..contract import Progress
+from .children import TAIL
 from .errors import SetupError
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
@@ -25,9 +26,6 @@ PHASE = "Checking with a small take"
 
 _DOING = "recam: "
 """What a line of its begins with that says what it does."""
-
-_TAIL = 12
-"""Lines that an error shows."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,7 @@ def failed(stderr: Sequence[str], returncode: int) -> SetupError:
         stderr: its lines, or the last of them.
         returncode: that it ended with; negative for a signal's number.
     """
-    lines = [line.rstrip() for line in stderr if line.strip()][-_TAIL:]
+    lines = [line.rstrip() for line in stderr if line.strip()][-TAIL:]
     reason = lines[-1] if lines else ""
     if returncode == 1 and reason.startswith("recam: "):
         return SetupError(f"The environment was made but does not work. {reason.removeprefix('recam: ')}", "verify")

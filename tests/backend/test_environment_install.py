@@ -126,6 +126,25 @@ def test_another_build_of_torch_takes_the_place_of_the_first(place, quick, index
     assert place.install(wheels="", engine="recammaster", torch="mps").torch == "1"
 
 
+def test_another_build_than_the_one_asked_for_is_not_passed_off_as_it(place, quick, index, monkeypatch):
+    """pip takes a 1+cpu for the 1 of PyPI that was wanted, where its settings name a place with that."""
+    monkeypatch.setattr(making, "_choose_build", lambda torch, wheels: build("cu130", version="1+"))
+    (place.wheels / "torch-1+cu9-py3-none-any.whl").unlink()
+    with pytest.raises(SetupError, match=r"cu130 was asked for, but .*torch==1\+cpu.*Take cpu") as caught:
+        place.install(wheels="", engine="recammaster", torch="cu130")
+    assert caught.value.kind == "packages"
+    assert environment.state(place.folder).kind == "unfinished"
+    assert place.install(wheels="", engine="recammaster").torch == "1+cpu"
+    assert place.marker()["build"] == "cpu"
+
+
+def test_what_the_check_has_to_say_is_kept_for_whoever_looks(place, quick):
+    check = place.root / "check.py"
+    check.write_text(check.read_text().replace('"notes": []', '"notes": ["Update the driver."]'))
+    assert place.install().notes == ("Update the driver.",)
+    assert environment.state(place.folder).notes == ("Update the driver.",)
+
+
 def test_pins_of_a_newer_recam_are_brought_in_place(ready):
     kept = ready.folder / "lib" / "kept.txt"
     kept.write_text("here since it was made")

@@ -224,9 +224,17 @@ def test_the_preferences_tell_what_there_is(preferences, environment, folder):
         device="NVIDIA GeForce RTX 4090",
         memory=25_757_220_864,
         size=7_300_000_000,
+        notes=["Update the driver."],
     )
     drawn = preferences()
-    told = ("Reproject, ReCamMaster", "3.11.7", "2.13.0+cu130", "NVIDIA GeForce RTX 4090 (26 GB)", "7.3 GB")
+    told = (
+        "Reproject, ReCamMaster",
+        "3.11.7",
+        "2.13.0+cu130",
+        "NVIDIA GeForce RTX 4090 (26 GB)",
+        "7.3 GB",
+        "Update the driver.",
+    )
     assert all(each in drawn.text for each in (*told, str(folder / "environment")))
     assert {"recam.setup_repair", "recam.setup_remove", "recam.setup_use_python", "recam.open_log"} <= set(
         drawn.buttons
