@@ -23,7 +23,7 @@ HEARTBEAT = 2.0
 def size(count: int) -> str:
     """Bytes as people say them, in decimal units: 340 MB."""
     for unit, power in (("GB", 9), ("MB", 6), ("kB", 3)):
-        if count >= 10**power:
+        if round(count / 10**power, 3) >= 1:
             return f"{count / 10**power:.{1 if count < 10 ** (power + 1) else 0}f} {unit}"
     return f"{count} bytes"
 

@@ -49,5 +49,8 @@ def test_long_step_is_heard_of_all_the_same():
 
 
 def test_sizes_in_words():
-    told = [progress.size(count) for count in (0, 999, 1000, 34_560, 340_000_000, 1_499_000_000, 21_474_836_480)]
-    assert told == ["0 bytes", "999 bytes", "1.0 kB", "35 kB", "340 MB", "1.5 GB", "21 GB"]
+    told = [
+        progress.size(count)
+        for count in (0, 999, 1000, 34_560, 999_400, 999_900, 340_000_000, 1_499_000_000, 21_474_836_480)
+    ]
+    assert told == ["0 bytes", "999 bytes", "1.0 kB", "35 kB", "999 kB", "1.0 MB", "340 MB", "1.5 GB", "21 GB"]
