@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import tempfile
@@ -128,10 +129,22 @@ def user_folder() -> str:
 
 
 def log_path(name: str = "worker") -> str:
-    """Where a process of this Blender is to write what it has to say: the worker, or another by its name."""
+    """Where a process of this Blender is to write what it has to say: the worker, or another by its name.
+
+    Raises:
+        ReCamError: nothing can be written there.
+    """
     path = log_file(name)
     folder = os.path.dirname(path)
-    os.makedirs(folder, exist_ok=True)
+    try:
+        os.makedirs(folder, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise ReCamError(
+            f"ReCam cannot write its logs to {folder!r} ({error.strerror}): see that this folder may be written to, "
+            "and that its disk has room."
+        ) from error
     for each in os.listdir(folder):
         old = os.path.join(folder, each)
         if _LOG.fullmatch(each) and time.time() - os.path.getmtime(old) > _KEPT_SECONDS:

@@ -1,6 +1,5 @@
 """Environments by name, as a checkout has them, with tiny packages in place of the real ones."""
 
-import ensurepip
 import json
 import os
 import shutil
@@ -11,7 +10,7 @@ from package_index import wheel
 from tiny_environments import HERE, version_in
 
 from backend import environment
-from backend.environment import MARKER, SetupError, making, marker, named, pip
+from backend.environment import MARKER, SetupError, making, marker, named
 
 
 @pytest.fixture
@@ -36,8 +35,7 @@ def make(place, *also):
     return environment.make("tiny", place.environments, also=also, say=said.append), said
 
 
-def test_makes_keeps_and_makes_anew(checkout, request, empty):
-    checkout.pin("pip", f"pip=={ensurepip.version()}")  # what a Python brings, as there is no other to be had here
+def test_makes_keeps_and_makes_anew(checkout, quick):
     python, said = make(checkout)
     assert version_in(python) == "1"
     assert checkout.marker()["whole"] is True
@@ -47,8 +45,6 @@ def test_makes_keeps_and_makes_anew(checkout, request, empty):
     _, said = make(checkout)
     assert said == []
 
-    request.getfixturevalue("quick")  # one is made in earnest
-    checkout.pin("pip", "pip==" + ".".join(map(str, pip.version(empty))))
     # the Python that it was made with goes away, as with an upgrade of the system's
     python.unlink()
     python.symlink_to("/nowhere/python3")

@@ -3,9 +3,9 @@
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
-import venv
 
 import pytest
 
@@ -20,10 +20,10 @@ posix = pytest.mark.skipif(os.name == "nt", reason="scripts stand in for interpr
 
 
 @pytest.fixture(scope="module")
-def bare(tmp_path_factory):
+def bare(tmp_path_factory, empty):
     """An environment with pip in it and nothing else."""
     folder = tmp_path_factory.mktemp("my python's é 日本") / "own"
-    venv.create(folder, with_pip=True)
+    shutil.copytree(empty, folder, symlinks=True)
     return marker.interpreter(folder)
 
 

@@ -139,6 +139,18 @@ def test_the_next_set_up_waits_for_the_end_of_the_one_before(recam, fake, folder
     assert fake.pid != first
 
 
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_user_folder_that_may_not_be_written_to_is_named(recam, fake, folder, monkeypatch, is_there):
+    (folder / "home").mkdir()
+    if is_there:
+        monkeypatch.setattr(recam("runtime").os, "access", lambda path, mode: False)
+    else:
+        (folder / "home" / "logs").write_text("a file in the folder's place")
+    monkeypatch.setattr(recam("preferences"), "user_folder", lambda **_: str(folder / "home"))
+    text = refused(recam, lambda: recam("tasks").drain(recam("setup").install("reproject")), "home", "written to")
+    assert "cannot be started" not in text
+
+
 def test_a_set_up_of_another_version_is_refused(recam, fake):
     fake.behaves(version="9.9.9", wait="obeys")
     refused(recam, lambda: recam("tasks").drain(recam("setup").install("reproject")), "restart Blender")
