@@ -74,10 +74,10 @@ def backend_python(override: str = "") -> str:
     Raises:
         ReCamError: there is none, or no such file; with the button that helps.
     """
-    path = override or own_python()[0]
+    path, named_by = (override, "") if override else own_python()
     if path:
         if not os.path.isfile(path):
-            raise ReCamError(f"There is no Python at {path!r}, where ReCam's backend should be.")
+            raise ReCamError(gone(path, named_by))
         return path
     found = state()
     if found.kind != "ready":
@@ -99,6 +99,17 @@ _HELP = {
     "outdated": f"Press Update in {WHERE}.",
     "foreign": f"Choose another folder for the environment in {WHERE}.",
 }
+
+
+def gone(path: str, named_by: str) -> str:
+    """What to say where there is no file at the Python that :func:`own_python` gave."""
+    if named_by == VARIABLE:
+        advice = f"Start Blender with another in {VARIABLE}, or without it: then ReCam's own environment is used."
+    elif named_by:
+        advice = f"Choose another, or press Use ReCam's Environment in {WHERE}."
+    else:
+        advice = "Give a Python that has what the backend needs."
+    return f"There is no Python at {path!r}{f', which {named_by} names' if named_by else ''}. {advice}"
 
 
 def lacks(engine: str, override: str = "") -> str:

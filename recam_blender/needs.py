@@ -78,8 +78,7 @@ def offline() -> Need | None:
 def _of_own_python(path: str, named_by: str, engine: str) -> Need | None:
     choose = Button("recam.setup_use_python", "Use My Own Python", "FILEBROWSER", {"engine": engine})
     if not os.path.isfile(path):
-        text = f"There is no Python at {path!r}, which {named_by} names."
-        return Need(text, None if named_by == environment.VARIABLE else choose)
+        return Need(environment.gone(path, named_by), None if named_by == environment.VARIABLE else choose)
     known = runtime.known_engines(path)
     if known and engine not in known:
         return Need(environment.lacks(engine), choose)

@@ -163,6 +163,7 @@ def test_a_python_of_ones_own_that_has_gone_or_lacks_something_is_told_of(recam,
     own.python = str(folder / "gone")
     drawn = panel("reproject")
     assert (drawn.buttons, "There is no Python at" in drawn.text) == (["recam.setup_use_python"], True)
+    assert "Use ReCam's Environment" in drawn.text.replace("\n", " ")
     monkeypatch.setenv("RECAM_PYTHON", str(folder / "gone too"))
     drawn = panel("reproject")
     assert (drawn.buttons, "RECAM_PYTHON" in drawn.text) == ([], True)
