@@ -6,7 +6,8 @@ wait for that. `recammaster` takes a step through a tiny network of its own clas
 
 On stdout comes one line of JSON and nothing else:
 
-    {"engines": ["reproject"], "python": "3.11.7", "torch": "", "device": "", "memory": 0, "packages": [], "notes": []}
+    {"engines": ["reproject"], "python": "3.11.7", "torch": "", "device": "CPU", "memory": 25204166656,
+     "packages": [...], "notes": [...]}
 
 On stderr: what is being done, and what is wrong as its last line. Exit codes as in :mod:`backend.console`.
 """
@@ -100,11 +101,19 @@ def about() -> dict[str, Any]:
         "engines": [],
         "python": platform.python_version(),
         "torch": held.get("torch", ""),
-        "device": "",
-        "memory": 0,
+        "device": "CPU",
+        "memory": _memory(),
         "packages": sorted(f"{name}=={version}" for name, version in held.items() if name),
         "notes": [],
     }
+
+
+def _memory() -> int:
+    """Bytes of the machine's memory; 0 where the system does not tell a program without help."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows has none of it
+        return 0
 
 
 def _import(name: str) -> None:

@@ -142,6 +142,7 @@ def end() -> None:
 def facts(found: State) -> list[tuple[str, str]]:
     """What there is to tell of an environment, as labels and texts."""
     told = [
+        ("Version", found.recam),
         ("Engines", ", ".join(NAMES[each] for each in found.engines)),
         ("Python", found.python_version),
         ("torch", found.torch),

@@ -50,6 +50,14 @@ def test_this_environment_works_and_is_described(checked):
     assert found.memory > 10**9
 
 
+def test_what_needs_no_torch_is_told_of_the_machine_too():
+    import psutil
+
+    told = selfcheck.about()
+    assert told["device"] == "CPU"
+    assert told["memory"] == pytest.approx(psutil.virtual_memory().total, rel=0.01)
+
+
 def test_says_what_it_does_on_stderr(checked):
     said = checked.stderr
     for each in packages.needed("recammaster"):
