@@ -27,7 +27,7 @@ _held: list[int] = []
 
 def path_of(folder: Path) -> Path:
     """The lock's file."""
-    return folder.with_name(f".{folder.name}.lock")
+    return folder.with_name(f".{folder.name}.recam.lock")
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import re
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -58,7 +59,7 @@ def interpreter(folder: Path) -> Path:
 
 def log_of(folder: Path) -> Path:
     """Where the set-up of that environment writes what its children said."""
-    return folder.with_name(f"{folder.name}.log")
+    return folder.with_name(f"{folder.name}.recam.log")  # not a name that a user's own file has
 
 
 # The marker
@@ -93,8 +94,8 @@ class Marker:
 def read(folder: Path) -> Marker | None:
     """What the marker there says; nothing where there is none, or none that this version can read."""
     try:
-        with open(folder / MARKER, "rb") as opened:
-            data = json.loads(opened.read(_LONGEST))
+        with open(folder / MARKER, "rb", opener=_at_once) as opened:
+            data = json.loads(opened.read(_LONGEST)) if stat.S_ISREG(os.fstat(opened.fileno()).st_mode) else None
     except (OSError, ValueError, RecursionError):  # ValueError: no JSON, no UTF-8, no path
         return None
     if not isinstance(data, dict) or data.get("recam_environment") != _VERSION:
@@ -123,11 +124,17 @@ def write(folder: Path, marker: Marker) -> None:
         "state": dict(marker.told),
     }
     begun = folder / BEGUN
-    with open(begun, "w", encoding="utf-8") as opened:
+    begun.unlink(missing_ok=True)
+    with open(begun, "x", encoding="utf-8") as opened:  # never what a link in its place leads to
         opened.write(json.dumps(data, indent=1) + "\n")
         opened.flush()
         os.fsync(opened.fileno())
     patiently(lambda: os.replace(begun, folder / MARKER))
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Wait for no writer, where there is a pipe: a redraw may be what asks."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def patiently(act: Callable[[], None]) -> None:

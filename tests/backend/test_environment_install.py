@@ -40,9 +40,9 @@ def test_makes_one_in_earnest_and_tells_of_it(place):
     log = environment.log_of(place.folder).read_text(encoding="utf-8")
     assert "Successfully installed shot-1" in log
     assert sorted(each.name for each in place.environments.iterdir()) == [
-        ".environment.lock",
+        ".environment.recam.lock",
         "environment",
-        "environment.log",
+        "environment.recam.log",
     ]
 
 

@@ -128,7 +128,7 @@ def test_killed_at_any_moment_it_is_never_half_ready_and_goes_on(slow, index, em
     assert slow.install(wheels="").kind == "ready"
     assert slow.version_of() == "5"
     names = {each.name for each in slow.environments.iterdir()}
-    assert names <= {"environment", "environment.log", "environment.log.1", ".environment.lock"}
+    assert names <= {"environment", "environment.recam.log", "environment.recam.log.1", ".environment.recam.lock"}
 
 
 def test_the_moments_cover_what_they_should():

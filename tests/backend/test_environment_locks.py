@@ -205,6 +205,45 @@ def test_a_marker_in_somebodys_folder_takes_nothing_with_it(tmp_path, is_whole):
         shutil.rmtree(folder / taken)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="there are no such files")
+@pytest.mark.parametrize("what", ["pipe", "device"])
+def test_a_marker_that_is_no_file_is_none_and_is_not_waited_for(tmp_path, what):
+    if what == "pipe":
+        os.mkfifo(tmp_path / MARKER)
+    else:
+        (tmp_path / MARKER).symlink_to("/dev/zero")
+    asked = subprocess.run(
+        [sys.executable, "-m", "backend", "setup", "--state", "--folder", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        env=os.environ | {"PYTHONPATH": ROOT},
+    )
+    assert "was not made by ReCam" in asked.stderr
+
+
+def test_a_marker_is_written_through_no_link(tmp_path):
+    mine = tmp_path / "mine.txt"
+    mine.write_text("mine")
+    folder = tmp_path / "environment"
+    folder.mkdir()
+    (folder / marker.BEGUN).symlink_to(mine)
+    marker.write(folder, marker.Marker(ours=True))
+    assert mine.read_text() == "mine"
+    assert marker.read(folder).ours
+
+
+def test_files_of_the_users_beside_an_environment_stay(made):
+    mine = [made.environments / name for name in ("environment.log", "environment.log.1", ".environment.lock")]
+    for each in mine:
+        each.write_text("mine")
+    made.pin("backend", "shot==2")
+    with pytest.raises(SetupError):
+        made.install()
+    environment.remove(made.folder)
+    assert [each.read_text() for each in mine] == ["mine"] * 3
+
+
 def test_one_that_was_killed_before_it_had_any_files_is_removed(tmp_path):
     """venv makes folders before it writes what makes them an environment."""
     folder = tmp_path / "environment"
