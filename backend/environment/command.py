@@ -217,7 +217,7 @@ _NOT_READY = {
     "missing": "there is no environment at {folder}: run `python -m backend setup`",
     "unfinished": "{folder} is half made: run `python -m backend setup` again",
     "outdated": "{folder} is an older ReCam's: run `python -m backend setup` to bring it up to date",
-    "foreign": "{folder} was not made by ReCam",
+    "foreign": "{folder} was not made by ReCam: choose another with --folder",
 }
 
 
