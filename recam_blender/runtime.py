@@ -110,7 +110,9 @@ def offline() -> str:
         return ""
     if bpy.app.online_access_override:
         return "Blender was started with --offline-mode, so nothing can be downloaded: start it without."
-    return "Blender is not allowed to go online: press Allow Online Access first, or start it with --online-mode."
+    if bpy.app.background:
+        return "Blender is not allowed to go online: start it with --online-mode."
+    return "Blender is not allowed to go online: press Allow Online Access first."
 
 
 def offline_for_good() -> bool:

@@ -166,7 +166,7 @@ def plan_lines(planned: Plan, wheels: str = "") -> list[tuple[str, str]]:
     told = [
         ("Repair", "A small take shows whether what is installed works; else it is made anew." if seldom else ""),
         ("Download", "nothing, from a folder of wheels" if wheels else f"about {size(planned.download)}{seldom}"),
-        ("Disk", f"about {size(planned.disk)}, of {size(planned.free)} free"),
+        ("Disk", f"about {size(planned.disk)} while it is unpacked, of {size(planned.free)} free"),
         ("Folder", str(folder())),
         ("Python", f"{planned.python_version} ({planned.python})"),
     ]

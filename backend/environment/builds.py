@@ -321,7 +321,7 @@ def _for_nvidia(machine: Machine) -> Build | None:
     oldest = min((cuda.drivers[machine.platform] for cuda in needed), key=_numbers)
     raise SetupError(
         f"The driver of {best.name} is version {best.driver}, and torch {VERSION} needs {oldest} or later: update the "
-        "driver (nvidia.com/drivers) and try again. Or choose the build cpu: the network then takes hours for a take."
+        "driver (nvidia.com/drivers) and try again. Or choose the build cpu, which is far too slow for takes."
     )
 
 

@@ -189,7 +189,7 @@ def _plan_in_words(planned: Plan, wish: Wish) -> list[str]:
     source = f"from {wish.wheels}" if wish.wheels else f"about {size(planned.download)} to download"
     told = [
         f"will {doing} {wish.folder} for {wish.engine}, with Python {planned.python_version} ({planned.python})",
-        f"{source}, about {size(planned.disk)} on disk of {size(planned.free)} free",
+        f"{source}, about {size(planned.disk)} of room while it is unpacked; {size(planned.free)} are free",
     ]
     if planned.torch:
         told.append(f"torch for {planned.torch}: {planned.reason}")
