@@ -317,7 +317,8 @@ def dialog(recam, monkeypatch):
 
 def test_the_dialog_tells_what_it_takes_before_anything_is_begun(dialog, folder):
     shown = dialog("reproject")
-    told = ("about 108 MB", "about 431 MB while it is unpacked, of 55 GB free", str(folder / "environment"), "3.11.7 (/usr/bin/python3.11)")
+    room = "about 431 MB while it is unpacked, of 55 GB free"
+    told = ("about 108 MB", room, str(folder / "environment"), "3.11.7 (/usr/bin/python3.11)")
     assert all(each.replace(" ", "") in shown.text.replace(" ", "") for each in told)
     assert shown.drawn["properties"] == ["wheels"]
     reason = "NVIDIA GeForce RTX 4090 with driver 580.95 runs it, and nothing newer does."
