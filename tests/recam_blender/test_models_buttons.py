@@ -133,7 +133,7 @@ def test_get_is_grey_where_blender_may_not_go_online_or_has_no_backend(models, f
     said = []
     operator = types.SimpleNamespace(poll_message_set=said.append)
     assert not recam("model_operators").RECAM_OT_models_get.poll.__func__(operator, bpy.context)
-    assert "Online Access" in said[0]
+    assert "not allowed to go online" in said[0]
 
 
 def test_a_button_that_names_nothing_means_nothing_of_the_last_one(recam):

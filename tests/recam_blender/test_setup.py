@@ -186,7 +186,7 @@ def test_nothing_of_ours_uses_the_environment_while_it_changes(recam, fake, fold
 def test_nothing_is_downloaded_where_blender_may_not_go_online(recam, fake, folder, run):
     bpy.context.preferences.system.use_online_access = False
     for work in (recam("setup").install("reproject"), recam("setup").repair()):
-        refused(recam, lambda work=work: run(work), "Allow Online Access")
+        refused(recam, lambda work=work: run(work), "start it with --online-mode")
     assert not fake.asked("install")
     assert bpy.ops.recam.allow_online() == {"FINISHED"}
     assert bpy.app.online_access
