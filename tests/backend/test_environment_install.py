@@ -1,9 +1,6 @@
 """Set-up as Blender and a shell ask for it: made, added to, brought up to date, told; from wheels and from an index."""
 
-import json
-import os
 import shutil
-import subprocess
 import sys
 import threading
 import time
@@ -394,76 +391,3 @@ def test_cancelled_it_stops_at_once_and_goes_on_later(place, quick, index, phase
     assert environment.state(place.folder).kind in ("unfinished", "missing")
     index.go.set()
     assert place.install(wheels="").kind == "ready"
-
-
-# What a folder's state is
-
-
-def test_state_of_any_folder_takes_no_process_and_a_millisecond(ready, monkeypatch):
-    monkeypatch.setattr(subprocess, "Popen", None)
-    times = []
-    for _ in range(50):
-        began = time.perf_counter()
-        assert environment.state(ready.folder).kind == "ready"
-        times.append(time.perf_counter() - began)
-    assert min(times) < 0.001
-
-
-def test_state_of_what_is_no_environment(place):
-    folder = place.folder
-    assert environment.state(folder).kind == "missing"
-    folder.mkdir(parents=True)
-    assert environment.state(folder).kind == "missing"
-    (folder / "mine.txt").write_text("mine")
-    assert environment.state(folder).kind == "foreign"
-    assert environment.state(folder / "mine.txt").kind == "foreign"
-    assert environment.state(folder / "mine.txt" / "below").kind == "missing"
-    assert environment.state(folder / ("x" * 300)).kind == "missing"
-
-
-@pytest.mark.parametrize(
-    "told",
-    [
-        {"engines": 7},
-        {"engines": [[]]},
-        {"engines": ["reproject", "evil"]},
-        {"memory": -1},
-        {"memory": "much"},
-        {"size": 1e400},
-        {"torch": None},
-        {"packages": ["a\0b"]},
-        {"kind": "ready", "folder": "/", "python": "/bin/sh", "python_version": ["x"]},
-        [],
-        "text",
-    ],
-)
-def test_a_hostile_marker_never_raises_and_names_no_other_python(place, told):
-    python = environment.interpreter(place.folder)
-    python.parent.mkdir(parents=True)
-    python.write_text("")
-    data = {"recam_environment": 1, "whole": True, "ours": True, "requirements": ["shot==1"], "state": told}
-    (place.folder / MARKER).write_text(json.dumps(data))
-    found = environment.state(place.folder)
-    assert found.kind in ("unfinished", "ready")
-    assert found.folder == str(place.folder)
-    assert found.python in ("", str(environment.interpreter(place.folder)))
-
-
-def test_default_folders(monkeypatch, tmp_path):
-    monkeypatch.setenv("RECAM_DATA", str(tmp_path / "data"))
-    assert environment.default_folder() == tmp_path / "data" / "environment"
-    monkeypatch.delenv("RECAM_DATA")
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "xdg"))
-    if sys.platform.startswith("linux"):
-        assert environment.default_folder() == tmp_path / "xdg" / "recam" / "environment"
-
-
-def test_it_imports_little(tmp_path):
-    """Blender imports this for the state, while it starts."""
-    code = (
-        "import backend.environment, sys; print([each for each in ('numpy', 'pip', 'asyncio') if each in sys.modules])"
-    )
-    root = os.path.dirname(os.path.dirname(environment.__file__))
-    variables = os.environ | {"PYTHONPATH": os.path.dirname(root)}
-    done = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, text=True)
-    assert done.stdout.strip() == "[]"

@@ -125,3 +125,14 @@ def _runs(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def standing_in(recam, folder, monkeypatch):
+    """What puts a worker in the backend's place which runs the lines that it is given for each request."""
+
+    def begin(answers):
+        made = Fake(folder, recam.backend("__init__").__version__, answers)
+        monkeypatch.setenv("RECAM_PYTHON", str(made.python))
+        return made
+
+    return begin

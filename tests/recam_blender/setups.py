@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+import bpy
+
 FAKE = Path(__file__).with_name("fake_setup.py")
 
 PLAN = {
@@ -21,6 +23,24 @@ PLAN = {
     "free": 55_000_000_000,
 }
 PROBE = {"python": "/opt/mine/bin/python", "python_version": "3.12.1", "engines": ["reproject"]}
+
+
+@contextlib.contextmanager
+def first_start(recam, folder, monkeypatch):
+    """Preferences as they are at first, but for the environment's folder; online, and no Python of the user's own."""
+    for name in ("RECAM_PYTHON", "RECAM_MODELS", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    own = recam("preferences").own()
+    own.environment = str(folder / "environment")
+    system = bpy.context.preferences.system
+    before = system.use_online_access
+    system.use_online_access = True
+    recam("environment").changed()
+    yield own
+    system.use_online_access = before
+    for name in ("python", "environment", "wheels"):
+        own.property_unset(name)
+    recam("environment").changed()
 
 
 def state(folder, **changes):

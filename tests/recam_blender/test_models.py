@@ -66,14 +66,7 @@ def online():
 
 @pytest.fixture
 def fake(folder, monkeypatch, recam):
-    """Puts a worker in the backend's place which runs these lines for each request."""
-
-    def begin(answers):
-        made = model_workers.Fake(folder, recam.backend("__init__").__version__, answers)
-        monkeypatch.setenv("RECAM_PYTHON", str(made.python))
-        return made
-
-    return begin
+    return model_workers.standing_in(recam, folder, monkeypatch)
 
 
 @pytest.fixture

@@ -30,12 +30,7 @@ def online():
 
 @pytest.fixture
 def fake(folder, monkeypatch, recam):
-    def begin(answers):
-        made = model_workers.Fake(folder, recam.backend("__init__").__version__, answers)
-        monkeypatch.setenv("RECAM_PYTHON", str(made.python))
-        return made
-
-    return begin
+    return model_workers.standing_in(recam, folder, monkeypatch)
 
 
 class Drawn:

@@ -9,20 +9,9 @@ import setups
 
 @pytest.fixture(autouse=True)
 def own(recam, folder, monkeypatch):
-    for name in ("RECAM_PYTHON", "RECAM_MODELS", "LOCALAPPDATA"):
-        monkeypatch.delenv(name, raising=False)
-    own = recam("preferences").own()
-    own.environment = str(folder / "environment")
-    system = bpy.context.preferences.system
-    before = system.use_online_access
-    system.use_online_access = True
-    recam("environment").changed()
     recam("runtime").stop_worker()
-    yield own
-    system.use_online_access = before
-    for name in ("python", "environment", "wheels"):
-        own.property_unset(name)
-    recam("environment").changed()
+    with setups.first_start(recam, folder, monkeypatch) as own:
+        yield own
     recam("tasks").stop_all()
     recam("setup_operators").probed = None
 

@@ -23,20 +23,8 @@ def fake(recam, folder, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def own(recam, folder, monkeypatch):
-    """Preferences as they are at first, but for the environment's folder; online, and no Python of the user's own."""
-    for name in ("RECAM_PYTHON", "RECAM_MODELS", "LOCALAPPDATA"):
-        monkeypatch.delenv(name, raising=False)
-    own = recam("preferences").own()
-    own.environment = str(folder / "environment")
-    system = bpy.context.preferences.system
-    before = system.use_online_access
-    system.use_online_access = True
-    recam("environment").changed()
-    yield own
-    system.use_online_access = before
-    for name in ("python", "environment", "wheels"):
-        own.property_unset(name)
-    recam("environment").changed()
+    with setups.first_start(recam, folder, monkeypatch) as own:
+        yield own
 
 
 @pytest.fixture
