@@ -8,6 +8,7 @@ import os
 import shutil
 import ssl
 import subprocess
+import tempfile
 import urllib.request
 from pathlib import Path
 
@@ -26,7 +27,9 @@ pytestmark = needs_blender
 @pytest.fixture
 def somebody(sample, tmp_path):
     """Environment variables for a user who has a home folder with the zip in Downloads, and nothing else of ReCam."""
-    home = tmp_path / "home"
+    # Pictures for the manual show a user's folders, and no test's.
+    place = Path(tempfile.gettempdir()) / "ana" if os.environ.get("RECAM_PICTURES") else tmp_path
+    home = place / "home"
     for name in ("Desktop", "Documents", "Downloads", "Videos", "Pictures", "Music"):
         (home / name).mkdir(parents=True)
     shutil.copy(sample["zip"], home / "Downloads")
