@@ -22,6 +22,10 @@ from .errors import SetupError
 TAIL = 12
 """Lines that an error shows."""
 
+SILENCE = 1800.0
+"""Seconds without a word after which a program is taken to hang. pip unpacks some GB of torch without one, and slow
+disks and virus scanners take their time."""
+
 _GUARD = Path(__file__).resolve().with_name("guard.py")
 _PASSWORD = re.compile(r"(?<=://)[^/@\s]*@")
 _LINE = 1 << 16  # bytes
@@ -94,7 +98,7 @@ class Children:
             variables: of its environment; none: those here, less what leads a Python astray.
 
         Raises:
-            SetupError: cancelled; the program is gone then.
+            SetupError: cancelled, or it said nothing for :data:`SILENCE`; the program is gone then.
         """
         self.check()
         self.note("$ " + _without_passwords(" ".join(command)))
@@ -140,7 +144,7 @@ class Children:
         tick: Callable[[], None],
     ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
         output, errors, lines = (collections.deque[str](maxlen=4 * TAIL) for _ in range(3))
-        open_pipes, gone_at = 2, 0.0
+        open_pipes, gone_at, silent = 2, 0.0, 0.0
         while open_pipes or process.poll() is None:
             self.check()
             tick()
@@ -151,7 +155,14 @@ class Children:
             try:
                 from_stdout, line = heard.get(timeout=_BEAT)
             except queue.Empty:
+                silent += _BEAT  # not by a clock: a laptop that slept heard nothing either
+                if silent > SILENCE:
+                    raise SetupError(
+                        f"A part of set-up said nothing for {SILENCE / 60:.0f} minutes and was stopped: try again. "
+                        "If it stays so, look whether a virus scanner or a disk that does not answer holds it up."
+                    ) from None
                 continue
+            silent = 0.0
             if line is None:
                 open_pipes -= 1
                 continue

@@ -7,12 +7,13 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 
 import pytest
 from package_index import wheel
 
 from backend import environment
-from backend.environment import SetupError, making, pip
+from backend.environment import SetupError, children, making, pip
 
 
 def failure(place, **fields):
@@ -202,6 +203,32 @@ def test_a_check_that_crashes_is_told(place, quick, monkeypatch):
 def test_a_check_that_says_nothing_is_told(place, quick, monkeypatch):
     monkeypatch.setattr(making, "_check_command", lambda python, engine: [str(python), "-c", ""])
     assert failure(place, wheels=str(place.wheels)).kind == "verify"
+
+
+def test_a_check_that_hangs_is_stopped_and_what_it_started_too(place, quick, index, monkeypatch, tmp_path):
+    note = tmp_path / "process"
+    hang = f"import os, pathlib, time; pathlib.Path({str(note)!r}).write_text(str(os.getpid())); time.sleep(600)"
+
+    def command(python, _engine):
+        monkeypatch.setattr(children, "SILENCE", 2.0)
+        return [str(python), "-c", hang]
+
+    monkeypatch.setattr(making, "_check_command", command)
+    error = failure(place)
+    assert "said nothing for" in str(error)
+    assert str(environment.log_of(place.folder)) in str(error)
+    until = time.monotonic() + 10
+    while _is_alive(int(note.read_text())) and time.monotonic() < until:  # another process than this kills it
+        time.sleep(0.05)
+    assert not _is_alive(int(note.read_text()))
+
+
+def _is_alive(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 # Servers
