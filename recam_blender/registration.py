@@ -4,33 +4,66 @@
 from __future__ import annotations
 
 import atexit
+from typing import Any
 
 import bpy
 from bpy.app.handlers import persistent
 
 from . import (
     command,
+    explanations,
+    forecast_operators,
+    keymaps,
+    live,
+    menus,
     model_operators,
+    moves,
     operators,
+    overlay,
     panel,
     preferences_panel,
+    presets,
     properties,
+    queue_panel,
     runtime,
+    see_through,
     setup,
     setup_operators,
+    statusbar,
+    take_operators,
+    take_panel,
     tasks,
     temporary,
+    texts,
+    view_panel,
 )
 from .errors import ReCamError
 
-_CLASSES = (
-    *properties.CLASSES,
-    *preferences_panel.CLASSES,
-    *operators.CLASSES,
-    *setup_operators.CLASSES,
-    *model_operators.CLASSES,
-    *panel.CLASSES,
+FEATURES: tuple[Any, ...] = (
+    properties,
+    preferences_panel,
+    operators,
+    setup_operators,
+    model_operators,
+    forecast_operators,
+    take_operators,
+    explanations,
+    moves,
+    see_through,
+    live,
+    presets,
+    panel,
+    take_panel,
+    queue_panel,
+    view_panel,
+    overlay,
+    statusbar,
+    menus,
+    keymaps,
 )
+"""Each has CLASSES; some have ``register`` and ``unregister`` for what else they put into Blender."""
+
+_CLASSES = tuple(each for feature in FEATURES for each in feature.CLASSES)
 _commands: list[object] = []
 
 
@@ -67,8 +100,15 @@ def register() -> None:
     _commands.append(bpy.utils.register_cli_command("recam", command.main))
     for name, handler in _HANDLERS:
         getattr(bpy.app.handlers, name).append(handler)
+    texts.use(bpy.app.translations.pgettext_iface)
+    for feature in FEATURES:
+        getattr(feature, "register", _nothing)()
     # Blender disables add-ons when it quits, but the bpy module does not.
     atexit.register(_end_processes)
+
+
+def _nothing() -> None:
+    """A feature that has only classes."""
 
 
 def _end_processes() -> None:
@@ -86,6 +126,9 @@ def unregister() -> None:
         runtime.running.work.close()
     runtime.forget()
     _end_processes()
+    for feature in reversed(FEATURES):
+        getattr(feature, "unregister", _nothing)()
+    texts.use(str)
     for name, handler in _HANDLERS:
         getattr(bpy.app.handlers, name).remove(handler)
     while _commands:

@@ -1,0 +1,7 @@
+"""ReCam's keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+CLASSES: tuple[Any, ...] = ()

@@ -1,0 +1,7 @@
+"""The list of takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+CLASSES: tuple[Any, ...] = ()
