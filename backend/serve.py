@@ -5,6 +5,13 @@
     render{job}  -> the Result, once it is done; on the way notifications progress{id, progress}
     models...    -> see models/tasks.py
 
+For a look before a take is made (the answers are the messages of foresight.py), quick, and one at a time as well:
+
+    forecast{job}            -> a Forecast: how much of each frame would be invented; output.path is not looked at
+    still{job, path, tint}   -> a Still: the job's one frame, drawn into the file `path`; `tint` reddens the invented
+    steadiness{footage}      -> a Steadiness: how the footage was shot
+    trash{paths}             -> {"trashed": [path], "failed": {path: reason}}: to the system's trash, never deleted
+
 Nothing heavy is imported before the first job.
 """
 

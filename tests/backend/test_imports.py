@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 FLOOR = (
     "recam.backend.contract",
+    "recam.backend.foresight",
     "recam.backend.generation",
     "recam.backend.messages",
     "recam.backend.cameras",
