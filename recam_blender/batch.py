@@ -24,6 +24,7 @@ from ..backend.contract import Progress
 from . import request, reshoot
 from .blendfile import open_blend, scene_of
 from .errors import DONE, FAILED, ReCamError
+from .texts import later, tr
 
 _LINE_BREAK = re.compile("\r\n|\r|\n")  # those that csv counts
 
@@ -53,9 +54,9 @@ def read_table(path: str) -> list[ShotLine]:
             _check_header(path, reader.fieldnames)
             shots = [_read_line(path, _first_line(reader.line_num, row), row) for row in reader if any(row.values())]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ReCamError(f"The table {path!r} cannot be read ({error}).") from error
+        raise ReCamError(tr("The table {path!r} cannot be read ({error}).").format(path=path, error=error)) from error
     if not shots:
-        raise ReCamError(f"The table {path!r} has no shots.")
+        raise ReCamError(tr("The table {path!r} has no shots.").format(path=path))
     return shots
 
 
@@ -104,15 +105,20 @@ def _names(shot: ShotLine) -> dict[str, str]:
     return {name: shot.texts[name] for name in ("scene", "strip", "camera") if name in shot.texts}
 
 
+_UNKNOWN = later("The table {path!r} has unknown columns {found}; columns are {columns}.")
+_TWICE = later("The table {path!r} has twice the columns {found}; columns are {columns}.")
+_MISSING = later("The table {path!r} has no column {found}; columns are {columns}.")
+
+
 def _check_header(path: str, header: Any) -> None:
     names = list(header or ())
     unknown = [name for name in names if name not in COLUMNS]
     twice = sorted({name for name in names if names.count(name) > 1})
     missing = [name for name in ("blend", "strip") if name not in names]
-    for problem, found in (("unknown columns", unknown), ("twice the columns", twice), ("no column", missing)):
+    for problem, found in ((_UNKNOWN, unknown), (_TWICE, twice), (_MISSING, missing)):
         if not found:
             continue
-        raise ReCamError(f"The table {path!r} has {problem} {', '.join(found)}; columns are {', '.join(COLUMNS)}.")
+        raise ReCamError(tr(problem).format(path=path, found=", ".join(found), columns=", ".join(COLUMNS)))
 
 
 def _first_line(last: int, row: dict[Any, Any]) -> int:
@@ -122,7 +128,9 @@ def _first_line(last: int, row: dict[Any, Any]) -> int:
 
 def _read_line(path: str, line: int, row: dict[Any, Any]) -> ShotLine:
     if None in row or None in row.values():
-        raise ReCamError(f"Line {line} of {path!r} has more or fewer entries than the header.")
+        raise ReCamError(
+            tr("Line {line} of {path!r} has more or fewer entries than the header.").format(line=line, path=path)
+        )
     folder = os.path.dirname(os.path.abspath(path))
     texts = {name: row.get(name, "") for name in request.COLUMNS if row.get(name)}
     if row.get("out"):
@@ -130,22 +138,34 @@ def _read_line(path: str, line: int, row: dict[Any, Any]) -> ShotLine:
     for setting in filter(None, (each.strip() for each in row.get("settings", "").split(";"))):
         name, equals, value = setting.partition("=")
         if not equals:
-            raise ReCamError(f"Line {line} of {path!r}: setting {setting!r} is not of the form name=value.")
+            raise ReCamError(
+                tr("Line {line} of {path!r}: setting {setting!r} is not of the form name=value.").format(
+                    line=line, path=path, setting=setting
+                )
+            )
         name = name.strip()
         if name not in request.SETTINGS:
-            raise ReCamError(f"Line {line} of {path!r}: there is no setting {name!r}; there are {_SETTINGS}.")
+            raise ReCamError(
+                tr("Line {line} of {path!r}: there is no setting {name!r}; there are {settings}.").format(
+                    line=line, path=path, name=name, settings=_SETTINGS
+                )
+            )
         if name in texts:
-            raise ReCamError(f"Line {line} of {path!r}: setting {name!r} is there twice.")
+            raise ReCamError(
+                tr("Line {line} of {path!r}: setting {name!r} is there twice.").format(line=line, path=path, name=name)
+            )
         texts[name] = value.strip()
     for name in request.PATHS:
         if texts.get(name):
             texts[name] = os.path.join(folder, texts[name])
     blend = os.path.join(folder, row["blend"])
     if not row["blend"] or not os.path.isfile(blend):
-        raise ReCamError(f"Line {line} of {path!r}: there is no file at {blend!r}.")
+        raise ReCamError(
+            tr("Line {line} of {path!r}: there is no file at {blend!r}.").format(line=line, path=path, blend=blend)
+        )
     try:
         # The scene may be left to be found in the file; everything else is known now.
         request.from_texts({"scene": "to be found", **texts})
     except ReCamError as error:
-        raise ReCamError(f"Line {line} of {path!r}: {error}") from error
+        raise ReCamError(tr("Line {line} of {path!r}: {error}").format(line=line, path=path, error=error)) from error
     return ShotLine(line, os.path.normpath(blend), texts)

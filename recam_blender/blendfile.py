@@ -8,6 +8,7 @@ import bpy
 
 from . import compat
 from .errors import ReCamError
+from .texts import tr
 
 
 def open_blend(path: str) -> None:
@@ -17,11 +18,13 @@ def open_blend(path: str) -> None:
         ReCamError: there is none, or Blender cannot read it.
     """
     if not os.path.isfile(path):
-        raise ReCamError(f"There is no file at {path!r}.")
+        raise ReCamError(tr("There is no file at {path!r}.").format(path=path))
     try:
         bpy.ops.wm.open_mainfile(filepath=path, load_ui=False)
     except RuntimeError as error:
-        raise ReCamError(f"Blender cannot open {path!r} ({str(error).strip()}).") from error
+        raise ReCamError(
+            tr("Blender cannot open {path!r} ({error}).").format(path=path, error=str(error).strip())
+        ) from error
 
 
 def scene_of(strip: str) -> str:
@@ -35,8 +38,13 @@ def scene_of(strip: str) -> str:
         return found[0]
     if not found:
         every = sorted({each.name for scene in bpy.data.scenes for each in compat.strips_all(scene)})
-        raise ReCamError(f"No sequencer has a strip {strip!r}; there are {', '.join(map(repr, every)) or 'none'}.")
+        raise ReCamError(
+            tr("No sequencer has a strip {strip!r}; there are {every}.").format(
+                strip=strip, every=", ".join(map(repr, every)) or tr("none")
+            )
+        )
     raise ReCamError(
-        f"Several scenes have a strip {strip!r}: {', '.join(map(repr, found))}. "
-        "Say which with --scene, or in the column scene."
+        tr("Several scenes have a strip {strip!r}: {found}. Say which with --scene, or in the column scene.").format(
+            strip=strip, found=", ".join(map(repr, found))
+        )
     )

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from .texts import tr
+
 LONGEST_LINE = 64 * 2**20
 """Bytes."""
 
@@ -82,12 +84,15 @@ def lines(receive: Callable[[], bytes]) -> Iterator[bytes | None]:
 def how_it_ended(code: int | None) -> str:
     """What to say after "The worker", given its exit code; None if it still runs."""
     if code is None:
-        return "closed its output and was stopped"
+        return tr("closed its output and was stopped")
     if code < 0:
-        name = signal.Signals(-code).name if -code in signal.Signals._value2member_map_ else f"signal {-code}"
-        hint = " Did the machine run out of memory?" if name == "SIGKILL" else ""
-        return f"was ended by {name}.{hint}".rstrip(".")
-    return f"ended with exit code {code}" if code < 1 << 30 else f"crashed with code {code:#x}"
+        known = -code in signal.Signals._value2member_map_
+        name = signal.Signals(-code).name if known else tr("signal {number}").format(number=-code)
+        hint = tr("was ended by {name}. Did the machine run out of memory?")
+        return (hint if name == "SIGKILL" else tr("was ended by {name}")).format(name=name)
+    if code < 1 << 30:
+        return tr("ended with exit code {code}").format(code=code)
+    return tr("crashed with code {code:#x}").format(code=code)
 
 
 def tail(path: str) -> str:
@@ -98,5 +103,5 @@ def tail(path: str) -> str:
             log.seek(max(0, log.tell() - _TAIL_BYTES))
             lines = log.read().decode("utf-8", "replace").splitlines()
     except OSError as error:
-        return f"(it cannot be read: {error.strerror})"
+        return tr("(it cannot be read: {reason})").format(reason=error.strerror)
     return "\n".join(lines[-_TAIL_LINES:]).strip()

@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from .child import LONGEST_LINE, backend_environment, how_it_ended, lines, start, tail
+from .texts import tr
 
 PROTOCOL = 1
 
@@ -188,11 +189,11 @@ class Worker:
         while True:
             with self._lock:
                 if self._over or self._closing:
-                    raise WorkerError(self._over or "The worker has been closed.")
+                    raise WorkerError(self._over or tr("The worker has been closed."))
                 if self._greeting is not None:
                     return self._greeting
                 if time.monotonic() > until:
-                    self._give_up(f"did not answer within {timeout:g} seconds", "hung")
+                    self._give_up(tr("did not answer within {seconds:g} seconds").format(seconds=timeout), "hung")
             time.sleep(_POLL)
 
     def submit(self, job: Mapping[str, Any]) -> str:
@@ -209,11 +210,11 @@ class Worker:
         message = _encode(job_id, method, dict(params))
         with self._lock:
             if self._running:
-                raise WorkerError("The worker is busy with another job.")
+                raise WorkerError(tr("The worker is busy with another job."))
             self._running = job_id
             self._silent = 0.0
             if self._over or self._closing:
-                self._finish(Failed(job_id, self._over or "The worker has been closed.", "died"))
+                self._finish(Failed(job_id, self._over or tr("The worker has been closed."), "died"))
             elif self._leaving:
                 self._waiting = message
             else:
@@ -287,14 +288,16 @@ class Worker:
         if self._over or self._closing:
             return
         if self._greeting is None and now > self._hello_until:
-            self._give_up("did not answer when it was started", "hung")
+            self._give_up(tr("did not answer when it was started"), "hung")
         elif self._running and self._greeting is not None and self._silent > self._silence:
-            self._give_up(f"has said nothing for {self._silence:g} seconds and was stopped", "hung")
+            self._give_up(
+                tr("has said nothing for {seconds:g} seconds and was stopped").format(seconds=self._silence), "hung"
+            )
 
     def _enforce_cancel(self, job_id: str) -> None:
         with self._lock:
             if self._leaving == job_id and not self._over:
-                self._give_up("did not let go of a cancelled job and was stopped", "died")
+                self._give_up(tr("did not let go of a cancelled job and was stopped"), "died")
 
     def _give_up(self, reason: str, kind: str) -> None:
         """Kill the worker and tell why: to the job, if there is one, and else on its own."""
@@ -304,7 +307,7 @@ class Worker:
             cancelled_alone = bool(self._leaving) and not self._running
             self._process.kill()
             self._outgoing.put(None)
-            self._over = self._with_log(f"The worker {reason}.")
+            self._over = self._with_log(tr("The worker {reason}.").format(reason=reason))
             self._leaving = ""
             self._waiting = None
             if self._running:
@@ -320,8 +323,8 @@ class Worker:
     def _with_log(self, text: str) -> str:
         last = tail(self._log_path)
         if not last:
-            return f"{text} Its log ({self._log_path}) is empty."
-        return f"{text} The end of its log ({self._log_path}):\n{last}"
+            return tr("{text} Its log ({path}) is empty.").format(text=text, path=self._log_path)
+        return tr("{text} The end of its log ({path}):\n{last}").format(text=text, path=self._log_path, last=last)
 
     # The pipes, each on a thread of its own
 
@@ -343,7 +346,10 @@ class Worker:
                 with self._lock:
                     self._silent = 0.0
                     if line is None:
-                        self._give_up(f"sent a line of more than {LONGEST_LINE} bytes and was stopped", "died")
+                        self._give_up(
+                            tr("sent a line of more than {limit} bytes and was stopped").format(limit=LONGEST_LINE),
+                            "died",
+                        )
                     elif not self._understand(line):
                         self._note_rubbish(line)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -388,8 +394,13 @@ class Worker:
         if greeting.get("protocol") == PROTOCOL:
             self._greeting = greeting
         else:
-            found = greeting.get("protocol", "none")
-            self._give_up(f"speaks protocol {found}, but this add-on {PROTOCOL}: install both anew", "died")
+            found = greeting.get("protocol", tr("none"))
+            self._give_up(
+                tr("speaks protocol {found}, but this add-on {protocol}: install both anew").format(
+                    found=found, protocol=PROTOCOL
+                ),
+                "died",
+            )
 
     def _take_answer(self, message: dict[str, Any]) -> None:
         if "result" in message:
@@ -398,7 +409,7 @@ class Worker:
         error = message["error"]
         data = error.get("data")
         details = {key: str(value) for key, value in data.items()} if isinstance(data, dict) else {}
-        kind, text = details.get("kind", "internal"), str(error.get("message", "The worker failed."))
+        kind, text = details.get("kind", "internal"), str(error.get("message", tr("The worker failed.")))
         if kind in ("engine", "internal"):
             text = self._with_log(text)
         known = {key: details[key] for key in ("field", "found", "expected") if key in details}
@@ -409,7 +420,9 @@ class Worker:
         with contextlib.suppress(OSError), open(self._log_path, "ab") as log:
             log.write(b"on stdout, where only messages belong: " + line[:1000] + b"\n")
         if self._rubbish >= _RUBBISH_LIMIT:
-            self._give_up(f"printed {self._rubbish} lines that are no messages and was stopped", "died")
+            self._give_up(
+                tr("printed {count} lines that are no messages and was stopped").format(count=self._rubbish), "died"
+            )
 
     def _send(self, message_id: str, method: str, params: dict[str, Any]) -> None:
         self._outgoing.put(_encode(message_id, method, params))

@@ -15,6 +15,7 @@ from . import batch, preferences, request, reshoot, runtime, telling
 from .blendfile import open_blend, scene_of
 from .errors import BAD_INPUT, DONE, FAILED, ReCamError
 from .planning import check
+from .texts import tr
 
 _DESCRIPTION = "Re-shoot footage in .blend files. The .blend files are read, never written."
 
@@ -108,9 +109,11 @@ def _opened(options: argparse.Namespace) -> request.Request:
 def _check_save_as(path: str, blend: str) -> None:
     """Nothing is overwritten, but for the very file that was opened, where it is named again."""
     if os.path.lexists(path) and not (os.path.exists(blend) and os.path.samefile(path, blend)):
-        raise BadInputError(f"There is a file at {path!r} already; choose another name for the .blend.")
+        raise BadInputError(
+            tr("There is a file at {path!r} already; choose another name for the .blend.").format(path=path)
+        )
     if not os.path.isdir(os.path.dirname(os.path.abspath(path))):
-        raise BadInputError(f"There is no folder for {path!r}.")
+        raise BadInputError(tr("There is no folder for {path!r}.").format(path=path))
 
 
 def _save_as(path: str) -> None:
@@ -118,7 +121,11 @@ def _save_as(path: str) -> None:
         # Relative paths are kept as they are meant, wherever the copy goes.
         bpy.ops.wm.save_as_mainfile(filepath=path, check_existing=False)
     except RuntimeError as error:
-        raise ReCamError(f"The take is there, but {path!r} could not be saved ({str(error).strip()}).") from error
+        raise ReCamError(
+            tr("The take is there, but {path!r} could not be saved ({error}).").format(
+                path=path, error=str(error).strip()
+            )
+        ) from error
 
 
 # The fields of a request that have an option of their own, with what --help says of them.

@@ -31,6 +31,7 @@ from . import compat
 from .errors import ReCamError
 from .sampling import matrix_world_from_pose, split_frame
 from .temporary import mark
+from .texts import later, tr
 
 METHODS = ("workbench", "cycles")
 METHOD_VARIABLE = "RECAM_DEPTH"
@@ -101,7 +102,9 @@ def render_depth(
         DepthError: with the reason, in words.
     """
     if len(trajectory) != len(frames):
-        raise DepthError(f"The camera has {len(trajectory)} poses for {len(frames)} frames.")
+        raise DepthError(
+            tr("The camera has {poses} poses for {frames} frames.").format(poses=len(trajectory), frames=len(frames))
+        )
     # By name: between steps the user may undo, after which objects of Blender's are no longer what they were.
     name, clip, method = scene.name_full, (camera.data.clip_start, camera.data.clip_end), method or choose_method(scene)
     made: dict[tuple[float, contract.Pose, contract.Intrinsics], str] = {}
@@ -109,14 +112,18 @@ def render_depth(
     for index, frame in enumerate(frames):
         key = (frame, trajectory.poses[index], trajectory.intrinsics[index])
         if key not in made:
-            yield "Rendering the depth of the scene", index, len(frames)
+            yield later("Rendering the depth of the scene"), index, len(frames)
             path = os.path.join(folder, f"depth_{index:05d}.npy")
             shot = _Shot(*key, trajectory.width, trajectory.height, clip)
             depth = _render(_find(name), shot, method, folder)
             try:
                 np.save(path, depth, allow_pickle=False)
             except OSError as error:
-                raise DepthError(f"The depth of the scene could not be stored ({error.strerror}): {path!r}.") from error
+                raise DepthError(
+                    tr("The depth of the scene could not be stored ({reason}): {path!r}.").format(
+                        reason=error.strerror, path=path
+                    )
+                ) from error
             made[key] = path
         files.append(made[key])
     return tuple(files)
@@ -130,12 +137,16 @@ def choose_method(scene: bpy.types.Scene) -> str:
     """
     wanted = os.environ.get(METHOD_VARIABLE, "")
     if wanted and wanted not in METHODS:
-        raise DepthError(f"{METHOD_VARIABLE} is {wanted!r}; it can be " + " or ".join(METHODS) + ".")
+        raise DepthError(
+            tr("{variable} is {wanted!r}; it can be {choices}.").format(
+                variable=METHOD_VARIABLE, wanted=wanted, choices=" / ".join(METHODS)
+            )
+        )
     if wanted == "workbench" or (not wanted and drawing_works() and not _workbench_would_differ(scene)):
         return "workbench"
     if "cycles" not in bpy.context.preferences.addons:
         raise DepthError(
-            "The depth of the scene is rendered with Cycles here: switch on the add-on Cycles Render Engine."
+            tr("The depth of the scene is rendered with Cycles here: switch on the add-on Cycles Render Engine.")
         )
     return "cycles"
 
@@ -226,7 +237,7 @@ class _Shot(NamedTuple):
 
 def _render(scene: bpy.types.Scene, shot: _Shot, method: str, folder: str) -> npt.NDArray[np.float32]:
     if bpy.app.is_job_running("RENDER"):
-        raise DepthError("Blender is rendering: ReCam can render the scene's depth when that is done.")
+        raise DepthError(tr("Blender is rendering: ReCam can render the scene's depth when that is done."))
     path = os.path.join(folder, f"{uuid.uuid4().hex}.exr")
     with _prepared_copy(scene, shot, method) as copy:
         copy.render.filepath = compat.literal_path(path)
@@ -235,14 +246,18 @@ def _render(scene: bpy.types.Scene, shot: _Shot, method: str, folder: str) -> np
             with bpy.context.temp_override(scene=copy):
                 bpy.ops.render.render(write_still=True)
         except RuntimeError as error:
-            raise DepthError(f"The depth of scene '{scene.name}' could not be rendered. {error}") from error
+            raise DepthError(
+                tr("The depth of scene '{name}' could not be rendered. {error}").format(name=scene.name, error=error)
+            ) from error
         if not os.path.exists(path):
-            raise DepthError(f"Rendering the depth of scene '{scene.name}' was stopped.")
+            raise DepthError(tr("Rendering the depth of scene '{name}' was stopped.").format(name=scene.name))
     try:
         # Uncompressed, of one channel of 4 bytes. Blender says nothing of a file that it could not finish.
         if os.path.getsize(path) < shot.width * shot.height * 4:
             raise DepthError(
-                f"The depth of scene '{scene.name}' was not written whole. The disk may be full: {folder!r}."
+                tr("The depth of scene '{name}' was not written whole. The disk may be full: {folder!r}.").format(
+                    name=scene.name, folder=folder
+                )
             )
         depth = _read(path, shot.width, shot.height)
     finally:
@@ -255,7 +270,9 @@ def _read(path: str, width: int, height: int) -> npt.NDArray[np.float32]:
     image = bpy.data.images.load(path, check_existing=False)
     try:
         if tuple(image.size) != (width, height) or not image.channels:
-            raise DepthError(f"Blender cannot read the depth that it rendered: {path!r}. The disk may be full.")
+            raise DepthError(
+                tr("Blender cannot read the depth that it rendered: {path!r}. The disk may be full.").format(path=path)
+            )
         image.colorspace_settings.name = "Non-Color"
         pixels = np.empty((height, width, image.channels), np.float32)
         image.pixels.foreach_get(pixels.ravel())
@@ -390,7 +407,7 @@ def _find(name: str) -> bpy.types.Scene:
     for scene in bpy.data.scenes:
         if scene.name_full == name:
             return scene
-    raise DepthError(f"Scene '{name}' went away while its depth was rendered.")
+    raise DepthError(tr("Scene '{name}' went away while its depth was rendered.").format(name=name))
 
 
 def _changed(path: str) -> str:

@@ -15,10 +15,11 @@ from ..backend.environment import marker
 from ..backend.environment.messages import State
 from . import preferences
 from .errors import ReCamError
+from .texts import later, tr
 
 VARIABLE = "RECAM_PYTHON"
 
-WHERE = "Preferences > Add-ons > ReCam"
+WHERE = later("Preferences > Add-ons > ReCam")
 
 # A marker that did not change is not read again, but its Python may have gone meanwhile.
 _KEPT_SECONDS = 2.0
@@ -81,46 +82,57 @@ def backend_python(override: str = "") -> str:
         return path
     found = state()
     if found.kind != "ready":
-        raise ReCamError(f"{TROUBLE[found.kind].format(folder=found.folder)} {_HELP[found.kind]}")
+        raise ReCamError(f"{trouble(found)} {tr(_HELP[found.kind]).format(where=tr(WHERE), variable=VARIABLE)}")
     return found.python
 
 
-TROUBLE = {
-    "missing": "ReCam's backend is not installed.",
-    "unfinished": "ReCam's backend is not whole: its installation has not ended yet, or broke off.",
-    "outdated": "ReCam's backend was made for another version of ReCam.",
-    "foreign": "The folder {folder} holds something that ReCam did not make.",
+def trouble(found: State) -> str:
+    """What is wrong with an environment that is not ready."""
+    return tr(_TROUBLE[found.kind]).format(folder=found.folder)
+
+
+_TROUBLE = {
+    "missing": later("ReCam's backend is not installed."),
+    "unfinished": later("ReCam's backend is not whole: its installation has not ended yet, or broke off."),
+    "outdated": later("ReCam's backend was made for another version of ReCam."),
+    "foreign": later("The folder {folder} holds something that ReCam did not make."),
 }
-"""What is wrong with an environment that is not ready."""
 
 _HELP = {
-    "missing": f"Press Install in {WHERE}, or set {VARIABLE} to a Python that has what it needs.",
-    "unfinished": f"Wait for it, or press Repair in {WHERE}.",
-    "outdated": f"Press Update in {WHERE}.",
-    "foreign": f"Choose another folder for the environment in {WHERE}.",
+    "missing": later("Press Install in {where}, or set {variable} to a Python that has what it needs."),
+    "unfinished": later("Wait for it, or press Repair in {where}."),
+    "outdated": later("Press Update in {where}."),
+    "foreign": later("Choose another folder for the environment in {where}."),
 }
 
 
 def gone(path: str, named_by: str) -> str:
     """What to say where there is no file at the Python that :func:`own_python` gave."""
     if named_by == VARIABLE:
-        advice = f"Start Blender with another in {VARIABLE}, or without it: then ReCam's own environment is used."
+        advice = tr(
+            "Start Blender with another in {variable}, or without it: then ReCam's own environment is used."
+        ).format(variable=VARIABLE)
     elif named_by:
-        advice = f"Choose another, or press Use ReCam's Environment in {WHERE}."
+        advice = tr("Choose another, or press Use ReCam's Environment in {where}.").format(where=tr(WHERE))
     else:
-        advice = "Give a Python that has what the backend needs."
-    return f"There is no Python at {path!r}{f', which {named_by} names' if named_by else ''}. {advice}"
+        advice = tr("Give a Python that has what the backend needs.")
+    if not named_by:
+        return tr("There is no Python at {path!r}. {advice}").format(path=path, advice=advice)
+    named = tr("There is no Python at {path!r}, which {named_by} names. {advice}")
+    return named.format(path=path, named_by=tr(named_by), advice=advice)
 
 
 def lacks(engine: str, override: str = "") -> str:
     """What to say where the backend's Python has not the packages that an engine needs."""
     if path := override or own_python()[0]:
-        return (
-            f"The engine {engine} needs packages that {path!r} lacks: "
-            f"Use My Own Python in {WHERE} tells which, and how to add them."
-        )
-    button = "Add ReCamMaster" if engine == "recammaster" else "Repair"
-    return f"The engine {engine} needs packages that ReCam's environment lacks: press {button} in {WHERE}."
+        return tr(
+            "The engine {engine} needs packages that {path!r} lacks: Use My Own Python in {where} tells "
+            "which, and how to add them."
+        ).format(engine=engine, path=path, where=tr(WHERE))
+    button = tr("Add ReCamMaster" if engine == "recammaster" else "Repair")
+    return tr("The engine {engine} needs packages that ReCam's environment lacks: press {button} in {where}.").format(
+        engine=engine, button=button, where=tr(WHERE)
+    )
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

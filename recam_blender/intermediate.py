@@ -19,6 +19,7 @@ import bpy
 from . import compat
 from .media import FootageError, inputs
 from .temporary import mark, remove_leftovers
+from .texts import later, tr
 
 __all__ = ["Prepare", "Stage", "Subject", "remove_leftovers", "render_frames"]
 
@@ -43,7 +44,11 @@ class Subject:
         for strip in compat.strips_all(scene) if scene else ():
             if strip.name == self.strip:
                 return scene, strip
-        raise FootageError(f"Strip {self.strip!r} of scene {self.scene!r} went away while it was read.")
+        raise FootageError(
+            tr("Strip {strip!r} of scene {scene!r} went away while it was read.").format(
+                strip=self.strip, scene=self.scene
+            )
+        )
 
 
 class Stage:
@@ -82,18 +87,23 @@ class Stage:
             path = _render_numbered(copy, frame, base) if frame >= 0 else _render_still(copy, frame, base)
         except RuntimeError as error:
             raise FootageError(
-                f"Frame {frame} of strip {self._subject.strip!r} could not be rendered. {error}"
+                tr("Frame {frame} of strip {strip!r} could not be rendered. {error}").format(
+                    frame=frame, strip=self._subject.strip, error=error
+                )
             ) from error
         if not os.path.isfile(path):
             raise FootageError(
-                f"Blender did not render frame {frame} of strip {self._subject.strip!r}. "
-                "Is another render running, or is the disk full?"
+                tr(
+                    "Blender did not render frame {frame} of strip {strip!r}. Is another render running, or is "
+                    "the disk full?"
+                ).format(frame=frame, strip=self._subject.strip)
             )
         # Blender says nothing of a file that it could not finish.
         if os.path.getsize(path) < _bmp_bytes(copy.render.resolution_x, copy.render.resolution_y):
             raise FootageError(
-                f"Frame {frame} of strip {self._subject.strip!r} was not written whole. "
-                f"The disk may be full: {os.path.dirname(path)!r}."
+                tr("Frame {frame} of strip {strip!r} was not written whole. The disk may be full: {folder!r}.").format(
+                    frame=frame, strip=self._subject.strip, folder=os.path.dirname(path)
+                )
             )
         return path
 
@@ -146,7 +156,7 @@ def render_frames(
     try:
         with Stage(subject) as stage:
             for done, frame in enumerate(frames):
-                yield "Rendering the footage", done, len(frames)
+                yield later("Rendering the footage"), done, len(frames)
                 files.append(stage.render(frame, os.path.join(place, "")))
                 with open(files[-1], "rb") as file:
                     digest.update(file.read())
@@ -202,7 +212,10 @@ def _neutral(scene: bpy.types.Scene) -> None:
         view.view_transform = "Standard"
     except TypeError:
         raise FootageError(
-            "This Blender's colour configuration has no Standard view, through which footage could be read unchanged."
+            tr(
+                "This Blender's colour configuration has no Standard view, through which footage could be "
+                "read unchanged."
+            )
         ) from None
     view.look = "None"
     view.exposure, view.gamma = 0.0, 1.0
@@ -261,8 +274,10 @@ def _surfaced(scene: bpy.types.Scene, name: str) -> Any:
         inside = [each for each in compat.strips(around) if each.name == name]
         if any(part.type == "MULTICAM" for each in inside for part in _made_of(each)):
             raise FootageError(
-                f"Strip {name!r} shows what a multicam selector inside the meta strip {around.name!r} selects: choose "
-                "the meta strip, or take the selector and its cameras out of it."
+                tr(
+                    "Strip {name!r} shows what a multicam selector inside the meta strip {meta!r} selects: "
+                    "choose the meta strip, or take the selector and its cameras out of it."
+                ).format(name=name, meta=around.name)
             )
         around.separate()
 

@@ -14,6 +14,7 @@ import bpy
 from . import compat
 from .errors import ReCamError
 from .picturesize import picture_size
+from .texts import tr
 
 PICTURES = (".png", ".jpg", ".jpeg", ".exr")
 """Kinds of pictures that the backend reads as Blender does; takes are of the first and the last."""
@@ -58,7 +59,7 @@ def absolute(path: str, library: bpy.types.Library | None = None) -> str:
 def existing(name: str, path: str) -> str:
     """The path of a file that is there. Raises FootageError, naming its strip, where it is not."""
     if not os.path.isfile(path):
-        raise FootageError(f"The file of strip {name!r} is missing: {path!r}.")
+        raise FootageError(tr("The file of strip {name!r} is missing: {path!r}.").format(name=name, path=path))
     return path
 
 
@@ -114,7 +115,7 @@ def check_sources(scene: bpy.types.Scene, strip: Any, frames: range | None) -> N
     if strip.type in ("MOVIE", "IMAGE"):
         _check_files(scene, strip, frames)
     elif strip.type == "SCENE" and strip.scene is None:
-        raise FootageError(f"Scene strip {strip.name!r} has no scene.")
+        raise FootageError(tr("Scene strip {name!r} has no scene.").format(name=strip.name))
     if strip.type == "SCENE" and strip.scene_input == "SEQUENCER":
         _check_edit(strip, frames)
     within = None if strip.type == "SPEED" else frames
@@ -203,14 +204,18 @@ def _probe_movie(strip: Any, path: str) -> tuple[int, int, int]:
     finally:
         bpy.data.movieclips.remove(clip)
     if not width or not count:
-        raise FootageError(f"The file of strip {strip.name!r} cannot be read as a movie: {path!r}.")
+        raise FootageError(
+            tr("The file of strip {name!r} cannot be read as a movie: {path!r}.").format(name=strip.name, path=path)
+        )
     return width, height, count
 
 
 def _probe_picture(strip: Any, path: str) -> tuple[int, int]:
     width, height = _loaded_size(path)
     if not width:
-        raise FootageError(f"The file of strip {strip.name!r} cannot be read as a picture: {path!r}.")
+        raise FootageError(
+            tr("The file of strip {name!r} cannot be read as a picture: {path!r}.").format(name=strip.name, path=path)
+        )
     return width, height
 
 

@@ -13,6 +13,7 @@ from ..backend.progress import size as bytes_in_words
 from . import environment, model_work, models, runtime, tasks
 from .errors import ReCamError
 from .planning import Step
+from .texts import plural, tr
 
 _DIALOG_WIDTH = 520
 _CHARACTERS = 72  # of a line in it
@@ -36,8 +37,12 @@ class RECAM_OT_models_get(bpy.types.Operator):
     def description(cls, _context: bpy.types.Context, properties: Any) -> str:
         """Say which, where it is for some alone."""
         if not properties.ids:
-            return "Download all that ReCamMaster needs and that is not here yet. Sizes and licences are shown first"
-        return "Download this. Its size and licence are shown first; a download that was cut off goes on where it was"
+            return tr(
+                "Download all that ReCamMaster needs and that is not here yet. Sizes and licences are shown first"
+            )
+        return tr(
+            "Download this. Its size and licence are shown first; a download that was cut off goes on where it was"
+        )
 
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
@@ -54,8 +59,7 @@ class RECAM_OT_models_get(bpy.types.Operator):
             return _refuse(self, error)
         manager = context.window_manager
         # Without the event, as the dialog would stand where the mouse is in another window.
-        title = {"title": "Download Models", "confirm_text": "Download"}
-        return manager.invoke_props_dialog(self, width=_DIALOG_WIDTH, **title)
+        return manager.invoke_props_dialog(self, width=_DIALOG_WIDTH, title="Download Models", confirm_text="Download")
 
     def draw(self, _context: bpy.types.Context) -> None:
         """What would come, how large it is, and under which licence."""
@@ -69,7 +73,7 @@ class RECAM_OT_models_get(bpy.types.Operator):
             text = f"{each.entry.repository}, {licence_in_words(each.entry)}"
             box.label(text=text, icon="ERROR" if each.entry.commercial is False else "BLANK1")
             if each.entry.licence_note:
-                for line in textwrap.wrap(each.entry.licence_note, _CHARACTERS):
+                for line in textwrap.wrap(tr(each.entry.licence_note), _CHARACTERS):
                     box.label(text=line, icon="BLANK1")
         _draw_room(layout, sum(each.entry.size for each in asked))
 
@@ -79,7 +83,7 @@ class RECAM_OT_models_get(bpy.types.Operator):
             if tasks.running(model_work.GET) is None:
                 models.waiting.clear()
             if models.ask_for([each.entry.id for each in self._asked()]) and tasks.running(model_work.GET) is None:
-                tasks.start(model_work.GET, "Get models", model_work.get(), _got)
+                tasks.start(model_work.GET, tr("Get models"), model_work.get(), _got)
         except ReCamError as error:
             return _refuse(self, error)
         return {"FINISHED"}
@@ -140,7 +144,7 @@ class RECAM_OT_models_locate(bpy.types.Operator):
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
         """Only where there is a backend to look into files."""
-        return _allowed(cls, _busy(model_work.LOCATE, "A file is being looked at"))
+        return _allowed(cls, _busy(model_work.LOCATE, tr("A file is being looked at")))
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         """Choose it."""
@@ -152,7 +156,7 @@ class RECAM_OT_models_locate(bpy.types.Operator):
         path, wanted = bpy.path.abspath(self.filepath), self.id
         work = model_work.identify(path.rstrip("\\/") or path)
         return _start(
-            self, model_work.LOCATE, "Look into the file", work, lambda look: models.place(path, look, wanted)
+            self, model_work.LOCATE, tr("Look into the file"), work, lambda look: models.place(path, look, wanted)
         )
 
 
@@ -166,11 +170,11 @@ class RECAM_OT_models_search(bpy.types.Operator):
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
         """Only where there is a backend to look into files."""
-        return _allowed(cls, _busy(model_work.SEARCH, "The search is under way"))
+        return _allowed(cls, _busy(model_work.SEARCH, tr("The search is under way")))
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         """Search; what was found is then shown in the preferences."""
-        return _start(self, model_work.SEARCH, "Search this computer", model_work.search(), _searched)
+        return _start(self, model_work.SEARCH, tr("Search this computer"), model_work.search(), _searched)
 
 
 class RECAM_OT_models_take(bpy.types.Operator):
@@ -196,7 +200,8 @@ class RECAM_OT_models_take(bpy.types.Operator):
             models.take(chosen)
         except ReCamError as error:
             return _refuse(self, error)
-        tasks.tell(model_work.SEARCH, f"Used where they lie: {_counted(len(chosen), 'model')}.")
+        text = plural(len(chosen), "Used where it lies: 1 model.", "Used where they lie: {count} models.")
+        tasks.tell(model_work.SEARCH, text.format(count=len(chosen)))
         return {"FINISHED"}
 
 
@@ -239,8 +244,9 @@ class RECAM_OT_models_remove(bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         """Show which files would go."""
-        title = {"title": "Delete These Files?", "confirm_text": "Delete"}
-        return context.window_manager.invoke_props_dialog(self, width=_DIALOG_WIDTH, **title)
+        return context.window_manager.invoke_props_dialog(
+            self, width=_DIALOG_WIDTH, title="Delete These Files?", confirm_text="Delete"
+        )
 
     def draw(self, _context: bpy.types.Context) -> None:
         """The paths."""
@@ -249,7 +255,7 @@ class RECAM_OT_models_remove(bpy.types.Operator):
         for path in paths[:_MOST_PATHS]:
             column.label(text=path, icon="FILE")
         if len(paths) > _MOST_PATHS:
-            column.label(text=f"and {len(paths) - _MOST_PATHS} more", icon="BLANK1")
+            column.label(text=tr("and {count} more").format(count=len(paths) - _MOST_PATHS), icon="BLANK1")
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         """Delete them."""
@@ -257,7 +263,8 @@ class RECAM_OT_models_remove(bpy.types.Operator):
             gone = models.remove(self.id)
         except ReCamError as error:
             return _refuse(self, error)
-        tasks.tell(model_work.GET, f"Deleted {_counted(len(gone), 'file')}.")
+        text = plural(len(gone), "Deleted 1 file.", "Deleted {count} files.")
+        tasks.tell(model_work.GET, text.format(count=len(gone)))
         return {"FINISHED"}
 
 
@@ -267,27 +274,27 @@ class RECAM_OT_models_remove(bpy.types.Operator):
 def size_in_words(entry: Entry) -> str:
     """How much is to be downloaded."""
     if not entry.size:
-        return "size not known"
-    return bytes_in_words(entry.size) if entry.is_exact else f"about {bytes_in_words(entry.size)}"
+        return tr("size not known")
+    size = bytes_in_words(entry.size)
+    return size if entry.is_exact else tr("about {size}").format(size=size)
 
 
 def licence_in_words(entry: Entry) -> str:
     """A model's licence; said plainly where it forbids commercial use."""
-    told = {False: "non-commercial use only", None: "commercial use not clear"}
+    told = {False: tr("non-commercial use only"), None: tr("commercial use not clear")}
     return ": ".join(filter(None, (entry.licence, told.get(entry.commercial, ""))))
 
 
 def _draw_room(layout: bpy.types.UILayout, total: int) -> None:
     free = models.free()
     column = layout.column(align=True)
-    column.label(text=f"To {models.folder()}", icon="FILE_FOLDER")
-    text = f"{bytes_in_words(total)} in all" + (f", {bytes_in_words(free)} free there" if free is not None else "")
-    lacking = free is not None and free < total
-    column.label(text=text + (": not enough" if lacking else ""), icon="ERROR" if lacking else "DISK_DRIVE")
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    column.label(text=tr("To {folder}").format(folder=models.folder()), icon="FILE_FOLDER")
+    if free is None:
+        column.label(text=tr("{size} in all").format(size=bytes_in_words(total)), icon="DISK_DRIVE")
+        return
+    text = tr("{size} in all, {free} free there" if free >= total else "{size} in all, {free} free there: not enough")
+    text = text.format(size=bytes_in_words(total), free=bytes_in_words(free))
+    column.label(text=text, icon="DISK_DRIVE" if free >= total else "ERROR")
 
 
 # What the buttons share
@@ -326,15 +333,14 @@ def _refuse(operator: bpy.types.Operator, error: ReCamError) -> set[str]:
 
 def _got(ids: tuple[str, ...]) -> str:
     if not ids:
-        return "Cancelled. What has come stays: the next download goes on from there."
-    return f"Downloaded {', '.join(models.entry(each).title for each in ids)}."
+        return tr("Cancelled. What has come stays: the next download goes on from there.")
+    return tr("Downloaded {models}.").format(models=", ".join(models.entry(each).title for each in ids))
 
 
 def _searched(look: models.Search) -> str:
     count = len(look.found)
-    text = (
-        f"Found {_counted(count, 'model')} that can be used." if count else "Found nothing that is not in use already."
-    )
+    text = plural(count, "Found 1 model that can be used.", "Found {count} models that can be used.")
+    text = text.format(count=count) if count else tr("Found nothing that is not in use already.")
     return "\n".join((text, *look.notes))
 
 

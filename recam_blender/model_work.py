@@ -17,6 +17,7 @@ from . import client, environment, models, runtime
 from .errors import ReCamError
 from .models import Found, Search, waiting
 from .planning import Step
+from .texts import tr
 
 GET, SEARCH, LOCATE = "models get", "models search", "models locate"
 """What the three tasks are called, see tasks.py."""
@@ -92,7 +93,9 @@ def identify(path: str) -> Generator[Step, None, Search]:
     look = _outcome(answer)
     if look.found or not answer.get("words"):
         return look
-    return Search((), tuple(dict.fromkeys((f"{path!r} is {answer['words']}.", *look.notes))))
+    return Search(
+        (), tuple(dict.fromkeys((tr("{path!r} is {words}.").format(path=path, words=answer["words"]), *look.notes)))
+    )
 
 
 def _outcome(answer: Mapping[str, Any] | None) -> Search:
@@ -130,7 +133,7 @@ def _answer(
         wanted: asked at each step.
         online: it may use the network.
     """
-    latest = Step(Progress(phase="Starting", step=0, total=0), idle=True)
+    latest = Step(Progress(phase="starting", step=0, total=0), idle=True)
     while any(each.is_alive() for each in _ending):  # it may still hold the file that is to be gone on with
         yield latest
     _ending.clear()
@@ -159,7 +162,9 @@ def _start(name: str, *, online: bool) -> client.Worker:
     try:
         return client.Worker.start(python, package_folder=package, log_path=log, online=online)
     except OSError as error:
-        raise ReCamError(f"The backend's Python {python!r} cannot be started ({error}).") from error
+        raise ReCamError(
+            tr("The backend's Python {python!r} cannot be started ({error}).").format(python=python, error=error)
+        ) from error
 
 
 def _dismiss(worker: client.Worker) -> None:

@@ -22,6 +22,7 @@ from ..backend.models.library import Library, chosen_folder
 from ..backend.models.locks import LibraryError
 from . import preferences
 from .errors import ReCamError
+from .texts import tr
 
 T = TypeVar("T")
 
@@ -160,7 +161,7 @@ def _lacking(entries: Iterable[Entry]) -> tuple[str, ...]:
 
 def _keep(name: str, look: Callable[[], T]) -> T:
     """What a look gave some seconds ago, in this folder; else a new look."""
-    name = f"{name} {folder()}"
+    name = tr("{name} {folder}").format(name=name, folder=folder())
     until, value = _kept.get(name, (0.0, None))
     if (now := time.monotonic()) >= until:
         value = look()
@@ -255,14 +256,19 @@ def place(path: str, look: Search, wanted: str = "") -> str:
             look, found=tuple(each for each in look.found if each.what == entry(wanted).what) or look.found
         )
     if not look.found:
-        raise ReCamError("\n".join(look.notes) or f"There is no model of ReCam's at {path!r}.")
+        raise ReCamError("\n".join(look.notes) or tr("There is no model of ReCam's at {path!r}.").format(path=path))
     first = look.found[0]
     if wanted and first.what != entry(wanted).what:
-        raise ReCamError(f"{first.path!r} is {first.words}, and not what was looked for: {entry(wanted).title}.")
+        raise ReCamError(
+            tr("{path!r} is {words}, and not what was looked for: {title}.").format(
+                path=first.path, words=first.words, title=entry(wanted).title
+            )
+        )
     if len(look.found) == 1:
         return use(first)
     take(look.found)
-    return "Used where they lie: " + "; ".join(f"{each.path!r} ({each.words})" for each in look.found) + "."
+    told = "; ".join(f"{each.path!r} ({each.words})" for each in look.found)
+    return tr("Used where they lie: {models}.").format(models=told)
 
 
 def use(it: Found) -> str:
@@ -274,12 +280,16 @@ def use(it: Found) -> str:
     own = preferences.own()
     name = next((name for name, field in preferences.MODEL_FILES.items() if field == it.what), "")
     if own is None or not name:
-        raise ReCamError(f"{it.path!r} is {it.words}, which ReCam cannot be pointed at.")
+        raise ReCamError(
+            tr("{path!r} is {words}, which ReCam cannot be pointed at.").format(path=it.path, words=it.words)
+        )
     setattr(own, name, it.path)
     changed()
-    text = f"“{own.bl_rna.properties[name].name}” is now {it.path!r}, {it.words}."
-    if variable := os.environ.get(preferences.MODELS_VARIABLE):
-        text += f" It is not used while {preferences.MODELS_VARIABLE} names {variable!r}."
+    label = tr(own.bl_rna.properties[name].name)
+    text = tr("“{name}” is now {path!r}, {words}.").format(name=label, path=it.path, words=it.words)
+    if folder := os.environ.get(preferences.MODELS_VARIABLE):
+        unused = tr("It is not used while {variable} names {folder!r}.")
+        text = f"{text} {unused.format(variable=preferences.MODELS_VARIABLE, folder=folder)}"
     return text
 
 
@@ -329,7 +339,7 @@ def remove(id: str) -> list[str]:  # noqa: A002
         ReCamError: it is being downloaded, or a file cannot be deleted.
     """
     if id in waiting:
-        raise ReCamError(f"{entry(id).title} is being downloaded: cancel that first.")
+        raise ReCamError(tr("{title} is being downloaded: cancel that first.").format(title=entry(id).title))
     try:
         with _in_words():
             return [str(each) for each in library().remove(id)]
@@ -345,4 +355,6 @@ def _in_words() -> Iterator[None]:
         raise ReCamError(str(error)) from error
     except OSError as error:
         at = f": {error.filename!r}" if error.filename else ""
-        raise ReCamError(f"The models' folder could not be changed ({error.strerror or error}){at}.") from error
+        raise ReCamError(
+            tr("The models' folder could not be changed ({reason}){at}.").format(reason=error.strerror or error, at=at)
+        ) from error

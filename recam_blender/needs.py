@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from ..backend.contract import ENGINES
 from ..backend.environment.messages import State
 from . import environment, models, preferences, runtime, setup
+from .texts import later, tr
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Need:
     of_backend: bool = True
 
 
-_ALLOW = Button("recam.allow_online", "Allow Online Access", "INTERNET")
+_ALLOW = Button("recam.allow_online", later("Allow Online Access"), "INTERNET")
 
 
 def need(engine: str) -> Need | None:
@@ -52,18 +53,21 @@ def need(engine: str) -> Need | None:
 
 def buttons(found: State) -> list[Button]:
     """What can be done about ReCam's own environment, the most useful first."""
-    add = Button("recam.setup_install", "Add ReCamMaster", "ADD", {"engine": "recammaster"})
-    remove = Button("recam.setup_remove", "Remove", "TRASH")
+    add = Button("recam.setup_install", later("Add ReCamMaster"), "ADD", {"engine": "recammaster"})
+    remove = Button("recam.setup_remove", later("Remove"), "TRASH")
     if found.kind == "missing":
-        install = Button("recam.setup_install", "Install", "IMPORT", {"engine": ENGINES[0]})
-        return [install, Button("recam.setup_install", "Install with ReCamMaster", "NONE", {"engine": "recammaster"})]
+        install = Button("recam.setup_install", later("Install"), "IMPORT", {"engine": ENGINES[0]})
+        return [
+            install,
+            Button("recam.setup_install", later("Install with ReCamMaster"), "NONE", {"engine": "recammaster"}),
+        ]
     if found.kind == "unfinished":
-        return [Button("recam.setup_repair", "Repair", "TOOL_SETTINGS"), remove]
+        return [Button("recam.setup_repair", later("Repair"), "TOOL_SETTINGS"), remove]
     if found.kind == "outdated":
-        return [Button("recam.setup_repair", "Update", "FILE_REFRESH"), remove]
+        return [Button("recam.setup_repair", later("Update"), "FILE_REFRESH"), remove]
     if found.kind == "ready":
         missing = [] if "recammaster" in found.engines else [add]
-        return [*missing, Button("recam.setup_repair", "Repair", "TOOL_SETTINGS"), remove]
+        return [*missing, Button("recam.setup_repair", later("Repair"), "TOOL_SETTINGS"), remove]
     return []
 
 
@@ -76,7 +80,7 @@ def offline() -> Need | None:
 
 
 def _of_own_python(path: str, named_by: str, engine: str) -> Need | None:
-    choose = Button("recam.setup_use_python", "Use My Own Python", "FILEBROWSER", {"engine": engine})
+    choose = Button("recam.setup_use_python", later("Use My Own Python"), "FILEBROWSER", {"engine": engine})
     if not os.path.isfile(path):
         return Need(environment.gone(path, named_by), None if named_by == environment.VARIABLE else choose)
     known = runtime.known_engines(path)
@@ -89,15 +93,16 @@ def _of_environment(found: State, engine: str) -> Need | None:
     if found.kind == "ready" and engine in found.engines:
         return None
     if found.kind == "foreign":
-        text = (
-            f"{environment.TROUBLE['foreign'].format(folder=found.folder)} Choose another one in {environment.WHERE}."
-        )
+        advice = tr("Choose another one in {where}.").format(where=tr(environment.WHERE))
+        text = f"{environment.trouble(found)} {advice}"
         return Need(text, None)
     if found.kind == "ready":
-        text = f"{setup.NAMES[engine]} needs more packages than are installed."
-        button = Button("recam.setup_install", f"Add {setup.NAMES[engine]}", "ADD", {"engine": engine})
+        text = tr("{name} needs more packages than are installed.").format(name=setup.NAMES[engine])
+        button = Button(
+            "recam.setup_install", tr("Add {name}").format(name=setup.NAMES[engine]), "ADD", {"engine": engine}
+        )
     else:
-        text = environment.TROUBLE[found.kind].format(folder=found.folder)
+        text = environment.trouble(found)
         button = buttons(found)[0]
         if found.kind == "missing":
             button = Button(button.operator, button.label, button.icon, {"engine": engine})
@@ -111,7 +116,11 @@ def _of_models(engine: str) -> Need | None:
     if not missing:
         return None
     names = ", ".join(models.entry(each).title for each in missing)
-    text = f"{setup.NAMES[engine]} needs models that are not here: {names}."
+    text = tr("{name} needs models that are not here: {names}.").format(name=setup.NAMES[engine], names=names)
     if reason := runtime.offline():
-        return Need(f"{text} {reason}", None if runtime.offline_for_good() else _ALLOW, of_backend=False)
-    return Need(text, Button("recam.models_get", "Get Models", "IMPORT"), of_backend=False)
+        return Need(
+            f"{text} {reason}",
+            None if runtime.offline_for_good() else _ALLOW,
+            of_backend=False,
+        )
+    return Need(text, Button("recam.models_get", later("Get Models"), "IMPORT"), of_backend=False)

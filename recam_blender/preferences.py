@@ -15,6 +15,7 @@ import bpy
 from ..backend import contract
 from ..backend.models import library
 from .errors import ReCamError
+from .texts import later, tr
 
 # The package of the extension itself (bl_ext.<repository>.<id>): what Blender files preferences and folders under.
 ADDON = ".".join(__package__.split(".")[:3])
@@ -27,6 +28,14 @@ MODEL_FILES = {
     if each.name != "folder"
 }
 """The model files that can be named one by one, as they are called here, and by contract.Models."""
+
+
+_DEVICES = [
+    ("auto", "Automatic", "A GPU where there is one, else the processor"),
+    ("cpu", "CPU", "The processor: very slow"),
+    ("mps", "Apple GPU", "Not tested yet"),
+    *((f"cuda:{number}", f"GPU {number}", later("As the driver counts them, from 0")) for number in range(8)),
+]
 
 
 class Settings:
@@ -55,12 +64,7 @@ class Settings:
     device: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Device",
         description="Where networks run",
-        items=[
-            ("auto", "Automatic", "A GPU where there is one, else the processor"),
-            ("cpu", "CPU", "The processor: very slow"),
-            ("mps", "Apple GPU", "Not tested yet"),
-            *((f"cuda:{number}", f"GPU {number}", "As the driver counts them, from 0") for number in range(8)),
-        ],
+        items=_DEVICES,
         default="auto",
     )
     transformer: bpy.props.StringProperty(  # type: ignore[valid-type]
@@ -113,10 +117,14 @@ def models(*, folder: str = "", files: Mapping[str, str] | None = None) -> contr
     found |= files or {}
     place = elsewhere or path("models") or _own_library()
     if place and not os.path.isdir(place):
-        raise ReCamError(f"There is no folder at {place!r}, where ReCam's models should be.")
+        raise ReCamError(tr("There is no folder at {place!r}, where ReCam's models should be.").format(place=place))
     for name, given in found.items():
         if not os.path.exists(given):
-            raise ReCamError(f"There is nothing at {given!r}, where the model file “{name}” should be.")
+            raise ReCamError(
+                tr("There is nothing at {given!r}, where the model file “{name}” should be.").format(
+                    given=given, name=name
+                )
+            )
     return contract.Models(folder=_absolute(place), **{name: _absolute(given) for name, given in found.items()})
 
 

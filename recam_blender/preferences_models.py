@@ -19,14 +19,15 @@ from .model_operators import (
     licence_in_words,
     size_in_words,
 )
+from .texts import later, tr
 
 _STATES = {
     "missing": ("RADIOBUT_OFF", ""),
-    "partial": ("PAUSE", "begun"),
-    "ready": ("CHECKMARK", "here"),
-    "elsewhere": ("LINKED", "used where it lies"),
-    "named": ("LINKED", "named below"),
-    "waiting": ("SORTTIME", "waits"),
+    "partial": ("PAUSE", later("begun")),
+    "ready": ("CHECKMARK", later("here")),
+    "elsewhere": ("LINKED", later("used where it lies")),
+    "named": ("LINKED", later("named below")),
+    "waiting": ("SORTTIME", later("waits")),
     "getting": ("IMPORT", ""),
 }
 """What a state looks like, and what is said of it."""
@@ -44,7 +45,7 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         if row.entry.default:
             _draw_row(context, layout, row)
     _draw_ended(context, layout, model_work.GET)
-    body = _panel(layout, "recam_models_choices", "More to Choose From")
+    body = _panel(layout, "recam_models_choices", later("More to Choose From"))
     for row in rows if body else ():
         if not row.entry.default:
             _draw_row(context, body, row)
@@ -72,7 +73,8 @@ def _draw_needed(layout: bpy.types.UILayout) -> None:
     if is_missing and not any(each.state in ("getting", "waiting") for each in asked):
         row = layout.row()
         row.scale_y = 1.3
-        text = f"Get What ReCamMaster Needs ({bytes_in_words(sum(each.entry.size for each in asked))})"
+        size = bytes_in_words(sum(each.entry.size for each in asked))
+        text = tr("Get What ReCamMaster Needs ({size})").format(size=size)
         row.operator(RECAM_OT_models_get.bl_idname, text=text, icon="IMPORT").ids = ""
 
 
@@ -93,7 +95,7 @@ def _draw_row(context: bpy.types.Context, layout: bpy.types.UILayout, row: model
     right = split.row(align=True)
     right.alignment = "RIGHT"
     size = "" if row.state == "ready" else size_in_words(row.entry)
-    right.label(text=", ".join(filter(None, (words, size))))
+    right.label(text=", ".join(filter(None, (tr(words) if words else "", size))))
     _draw_buttons(right, row)
     if row.state == "getting":
         _draw_progress(box)
@@ -101,11 +103,12 @@ def _draw_row(context: bpy.types.Context, layout: bpy.types.UILayout, row: model
     about.active = False
     forbids = row.entry.commercial is False
     licence = licence_in_words(row.entry)
-    drawing.paragraph(context, about, row.entry.purpose + ("" if forbids else f" Licence: {licence}."), "BLANK1")
+    told = tr("Licence: {licence}.").format(licence=licence)
+    drawing.paragraph(context, about, tr(row.entry.purpose) + ("" if forbids else f" {told}"), "BLANK1")
     if forbids:
         line = box.row()
         line.alert = True
-        line.label(text=f"Licence: {licence}.", icon="ERROR")
+        line.label(text=told, icon="ERROR")
 
 
 def _draw_buttons(layout: bpy.types.UILayout, row: models.Row) -> None:
@@ -114,7 +117,7 @@ def _draw_buttons(layout: bpy.types.UILayout, row: models.Row) -> None:
         layout.operator(RECAM_OT_models_cancel.bl_idname, text="Cancel", icon="X").id = id
         return
     if row.state != "ready":
-        text = "Go On" if row.state == "partial" else "Get"
+        text = later("Go On" if row.state == "partial" else "Get")
         layout.operator(RECAM_OT_models_get.bl_idname, text=text, icon="IMPORT").ids = id
         if row.entry.what in preferences.MODEL_FILES.values():
             layout.operator(RECAM_OT_models_locate.bl_idname, text="", icon="FILE_FOLDER").id = id
@@ -147,7 +150,7 @@ def _draw_folder(layout: bpy.types.UILayout) -> None:
         row.active = not overridden
         row.prop(own, "models", text="Folder")
     free = models.free()
-    room = "" if free is None else f", {bytes_in_words(free)} free"
+    room = "" if free is None else tr(", {size} free").format(size=bytes_in_words(free))
     why = f" ({preferences.MODELS_VARIABLE})" if overridden else ""
     column.label(text=f"{models.folder()}{why}{room}", icon="FILE_FOLDER")
 
@@ -167,7 +170,9 @@ def _draw_elsewhere(context: bpy.types.Context, layout: bpy.types.UILayout) -> N
         _draw_ended(context, layout, key)
     for path, is_there in models.places().items():
         row = layout.row(align=True)
-        row.label(text=path if is_there else f"Not there: {path}", icon="LINKED" if is_there else "ERROR")
+        row.label(
+            text=path if is_there else tr("Not there: {path}").format(path=path), icon="LINKED" if is_there else "ERROR"
+        )
         row.operator(RECAM_OT_models_forget.bl_idname, text="", icon="X").path = path
 
 
@@ -187,7 +192,7 @@ def _draw_found(layout: bpy.types.UILayout) -> None:
 
 def _draw_named(layout: bpy.types.UILayout) -> None:
     own = preferences.own()
-    body = _panel(layout, "recam_models", "Model Files One by One")
+    body = _panel(layout, "recam_models", later("Model Files One by One"))
     if body is None or own is None:
         return
     body.active = not os.environ.get(preferences.MODELS_VARIABLE)

@@ -9,6 +9,7 @@ import bpy
 from ..backend.contract import ENGINES
 from . import drawing, environment, needs, preferences, preferences_models, setup, setup_operators, tasks
 from .needs import Button
+from .texts import tr
 
 _LABELS = 0.2
 """How much of the width is for labels."""
@@ -41,7 +42,7 @@ def _backend(context: bpy.types.Context, layout: bpy.types.UILayout, own: RECAM_
             for note in found.notes:
                 drawing.paragraph(context, layout, note, "INFO")
     elif running is None:
-        drawing.paragraph(context, layout, environment.TROUBLE[found.kind].format(folder=found.folder))
+        drawing.paragraph(context, layout, environment.trouble(found))
 
     if running is not None:
         drawing.task(context, layout, running, "recam.setup_cancel")
@@ -54,9 +55,9 @@ def _backend(context: bpy.types.Context, layout: bpy.types.UILayout, own: RECAM_
 
 def _own_python(context: bpy.types.Context, layout: bpy.types.UILayout) -> None:
     path, named_by = environment.own_python()
-    drawing.paragraph(context, layout, f"A Python of your own is used: {path}")
+    drawing.paragraph(context, layout, tr("A Python of your own is used: {path}").format(path=path))
     if named_by == environment.VARIABLE:
-        layout.label(text=f"Overridden by {environment.VARIABLE}", icon="INFO")
+        layout.label(text=tr("Overridden by {variable}").format(variable=environment.VARIABLE), icon="INFO")
     else:
         layout.row().operator("recam.setup_own_environment")
     if not os.path.isfile(path):
@@ -111,7 +112,9 @@ def _lacking(context: bpy.types.Context, layout: bpy.types.UILayout) -> None:
     """What the user's own Python lacks, with the command that adds it."""
     found = setup_operators.probed
     if found is not None and found.missing and found.command:
-        drawing.paragraph(context, layout, f"This adds it, typed in a shell: {found.command}", "CONSOLE")
+        drawing.paragraph(
+            context, layout, tr("This adds it, typed in a shell: {command}").format(command=found.command), "CONSOLE"
+        )
         layout.row().operator("recam.copy", text="Copy Command", icon="COPYDOWN").text = found.command
 
 

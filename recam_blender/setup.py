@@ -23,6 +23,7 @@ from . import client, environment, preferences, runtime, tasks
 from .environment import folder, state
 from .errors import ReCamError
 from .planning import Step
+from .texts import later, listed, tr
 
 __all__ = [
     "KEY",
@@ -142,46 +143,64 @@ def end() -> None:
 def facts(found: State) -> list[tuple[str, str]]:
     """What there is to tell of an environment, as labels and texts."""
     told = [
-        ("Version", found.recam),
-        ("Engines", ", ".join(NAMES[each] for each in found.engines)),
-        ("Python", found.python_version),
-        ("torch", found.torch),
-        ("Device", f"{found.device} ({size(found.memory)})" if found.device and found.memory else found.device),
-        ("Size", size(found.size) if found.size else ""),
-        ("Folder", found.folder),
+        (tr("Version"), found.recam),
+        (tr("Engines"), ", ".join(NAMES[each] for each in found.engines)),
+        (tr("Python"), found.python_version),
+        (tr("torch"), found.torch),
+        (
+            tr("Device"),
+            f"{found.device} ({size(found.memory)})" if found.device and found.memory else found.device,
+        ),
+        (tr("Size"), size(found.size) if found.size else ""),
+        (tr("Folder"), found.folder),
     ]
     return [(label, text) for label, text in told if text]
 
 
 def ready_text(found: State) -> str:
     """What to say when an installation has ended."""
-    engines = " and ".join(NAMES[each] for each in found.engines)
-    device = f" Networks run on {found.device}." if found.torch and found.device else ""
-    return " ".join((f"Ready: {engines}.{device}", *found.notes))
+    told = [tr("Ready: {engines}.").format(engines=listed([NAMES[each] for each in found.engines]))]
+    if found.torch and found.device:
+        told.append(tr("Networks run on {device}.").format(device=found.device))
+    return " ".join((*told, *found.notes))
 
 
 def plan_lines(planned: Plan, wheels: str = "") -> list[tuple[str, str]]:
     """What to tell before an installation, as labels and texts."""
-    seldom = ", only if it does not work" if planned.action == "check" else ""
+    checks = planned.action == "check"
+    about = tr("about {size}, only if it does not work" if checks else "about {size}")
     told = [
-        ("Repair", "A small take shows whether what is installed works; else it is made anew." if seldom else ""),
-        ("Download", "nothing, from a folder of wheels" if wheels else f"about {size(planned.download)}{seldom}"),
-        ("Disk", f"about {size(planned.disk)} while it is unpacked, of {size(planned.free)} free"),
-        ("Folder", str(folder())),
-        ("Python", f"{planned.python_version} ({planned.python})"),
+        (
+            tr("Repair"),
+            tr("A small take shows whether what is installed works; else it is made anew.") if checks else "",
+        ),
+        (
+            tr("Download"),
+            tr("nothing, from a folder of wheels") if wheels else about.format(size=size(planned.download)),
+        ),
+        (
+            tr("Disk"),
+            tr("about {size} while it is unpacked, of {free} free").format(
+                size=size(planned.disk), free=size(planned.free)
+            ),
+        ),
+        (tr("Folder"), str(folder())),
+        (tr("Python"), f"{planned.python_version} ({planned.python})"),
     ]
     if planned.torch:
-        told += [("torch", planned.torch), ("", planned.reason)]
+        told += [(tr("torch"), planned.torch), ("", planned.reason)]
     return [(label, text) for label, text in told if text]
 
 
 def probe_lines(found: Probe, engine: str) -> list[str]:
     """What was found out about a Python that was asked about an engine, in sentences."""
-    engines = " and ".join(NAMES[each] for each in found.engines) or "no engine"
-    device = f", on {found.device}" if found.torch and found.device else ""
-    told = [f"{found.python} is Python {found.python_version} and has what it takes for {engines}{device}."]
+    able = later("{python} is Python {version} and has what it takes for {engines}.")
+    if found.torch and found.device:
+        able = later("{python} is Python {version} and has what it takes for {engines}, on {device}.")
+    engines = listed([NAMES[each] for each in found.engines]) or tr("no engine")
+    told = [tr(able).format(python=found.python, version=found.python_version, engines=engines, device=found.device)]
     if found.missing:
-        told.append(f"For {NAMES[engine]} it lacks {', '.join(found.missing)}.")
+        told.append(tr("For {name} it lacks {missing}.").format(name=NAMES[engine], missing=", ".join(found.missing)))
     return told
 
 
@@ -229,7 +248,9 @@ def _start(log_name: str) -> client.Worker:
             module="backend.environment",
         )
     except OSError as error:
-        raise ReCamError(f"Blender's Python {python!r} cannot be started ({error}).") from error
+        raise ReCamError(
+            tr("Blender's Python {python!r} cannot be started ({error}).").format(python=python, error=error)
+        ) from error
 
 
 def _end(process: client.Worker) -> None:
@@ -245,40 +266,47 @@ def _interpreter() -> str:
         if found.is_file():
             return str(found)
     raise ReCamError(
-        "The Python that Blender runs on was not found, so ReCam cannot set anything up from here. "
-        "Run `python -m backend setup` in a shell, then choose the Python it names with Use My Own Python."
+        tr(
+            "The Python that Blender runs on was not found, so ReCam cannot set anything up from here. "
+            "Run `python -m backend setup` in a shell, then choose the Python it names with Use My Own "
+            "Python."
+        )
     )
 
 
 def _let_go() -> None:
     """Nobody uses the environment that is about to change: not our own worker, and no take that is being made."""
     if runtime.running is not None:
-        raise ReCamError("A take is being made: wait for it, or cancel it.")
+        raise ReCamError(tr("A take is being made: wait for it, or cancel it."))
     for each in tasks.every():
         if each.key.startswith("models "):  # a process of the environment does it, see model_work.py
-            raise ReCamError(f"“{each.title}” is under way: wait for it, or cancel it.")
+            raise ReCamError(tr("“{title}” is under way: wait for it, or cancel it.").format(title=each.title))
     runtime.stop_worker()
 
 
 def _wish(engine: str, torch: str, wheels: str, check: bool) -> Wish:
     place = os.path.abspath(wheels) if wheels else preferences.path("wheels")
     if place and not Path(place).is_dir():
-        raise ReCamError(f"There is no folder at {place!r}, where wheels to install from should be.")
+        raise ReCamError(
+            tr("There is no folder at {place!r}, where wheels to install from should be.").format(place=place)
+        )
     try:
         return Wish(folder=str(folder()), engine=engine, torch=torch, wheels=place, check=check)
     except ContractError as error:
-        raise ReCamError(f"ReCam cannot set that up. {error}.") from None
+        raise ReCamError(tr("ReCam cannot set that up. {error}.").format(error=error)) from None
 
 
 def _understood(kind: Any, answer: dict[str, Any]) -> Any:
     try:
         return kind.from_json(answer)
     except ContractError as error:
-        raise ReCamError(f"Set-up answered what this add-on does not understand ({error}): restart Blender.") from None
+        raise ReCamError(
+            tr("Set-up answered what this add-on does not understand ({error}): restart Blender.").format(error=error)
+        ) from None
 
 
 def _in_words(event: client.Failed) -> str:
     """The client speaks of its worker; here that is set-up."""
     if event.kind in ("died", "hung"):
-        return event.message.replace("The worker", "Set-up", 1)
+        return event.message.replace(tr("The worker"), tr("Set-up"), 1)
     return event.message

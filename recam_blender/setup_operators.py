@@ -15,6 +15,7 @@ from ..backend.environment.messages import Plan, Probe
 from . import drawing, preferences, runtime, setup, tasks
 from .errors import ReCamError
 from .planning import Step
+from .texts import later, tr
 
 _DIALOG_WIDTH = 560
 _DIALOG_CHARACTERS = 64
@@ -23,12 +24,12 @@ _LONGEST_WAIT = 8.0  # seconds, with the dialog open
 _ENGINES = [(each, setup.NAMES[each], "") for each in ENGINES]
 
 _BUILD_WORDS = {
-    "cpu": ("CPU", "The processor: the smallest download, and very slow"),
-    "cu126": ("CUDA 12.6", "NVIDIA's GPUs, older ones and older drivers too"),
-    "cu130": ("CUDA 13.0", "NVIDIA's GPUs and drivers of the last years"),
-    "cu132": ("CUDA 13.2", "NVIDIA's GPUs with the newest drivers; experimental"),
-    "rocm7.2": ("ROCm 7.2", "AMD's GPUs"),
-    "mps": ("Apple GPU", "Apple silicon"),
+    "cpu": ("CPU", later("The processor: the smallest download, and very slow")),
+    "cu126": ("CUDA 12.6", later("NVIDIA's GPUs, older ones and older drivers too")),
+    "cu130": ("CUDA 13.0", later("NVIDIA's GPUs and drivers of the last years")),
+    "cu132": ("CUDA 13.2", later("NVIDIA's GPUs with the newest drivers; experimental")),
+    "rocm7.2": ("ROCm 7.2", later("AMD's GPUs")),
+    "mps": (later("Apple GPU"), later("Apple silicon")),
 }
 _BUILDS = [
     ("auto", "Automatic", "What fits this machine's GPU and its driver"),
@@ -81,13 +82,13 @@ class RECAM_OT_setup_install(bpy.types.Operator):
             self.report({"ERROR"}, reason)
             return {"CANCELLED"}
         if self.planned and self._asked() in _plans:
-            title = f"Set Up {setup.NAMES[self.engine]}"
+            title = tr("Set Up {name}").format(name=setup.NAMES[self.engine])
             return context.window_manager.invoke_props_dialog(
                 self, width=_DIALOG_WIDTH, title=title, confirm_text="Repair" if self.repair else "Install"
             )
         asked, window = self._asked(), context.window
         return _start(
-            self, "Looking at this machine", lambda: setup.plan(*asked), lambda plan: _ask(asked, plan, window)
+            self, tr("Looking at this machine"), lambda: setup.plan(*asked), lambda plan: _ask(asked, plan, window)
         )
 
     def check(self, context: bpy.types.Context) -> bool:
@@ -104,18 +105,18 @@ class RECAM_OT_setup_install(bpy.types.Operator):
         """What it takes, and what can be chosen."""
         layout = self.layout
         plan = _plans.get(self._asked())
-        told = setup.plan_lines(plan, self.wheels) if plan else [("", "What that takes cannot be told.")]
+        told = setup.plan_lines(plan, self.wheels) if plan else [("", tr("What that takes cannot be told."))]
         for label, text in told:
             drawing.wrapped(_labelled(layout, label), text, _DIALOG_CHARACTERS)
         if plan and plan.disk > plan.free:
             layout.label(text="There is not enough room on this disk.", icon="ERROR")
         if self.engine != ENGINES[0]:
-            _labelled(layout, "Build of torch").prop(self, "torch", text="")
-        _labelled(layout, "Wheels").prop(self, "wheels", text="")
+            _labelled(layout, tr("Build of torch")).prop(self, "torch", text="")
+        _labelled(layout, tr("Wheels")).prop(self, "wheels", text="")
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         """Install. In background Blender it is done when this returns."""
-        title = f"Setting up {setup.NAMES[self.engine]}"
+        title = tr("Setting up {name}").format(name=setup.NAMES[self.engine])
         return _start(self, title, lambda: setup.install(*self._asked()), setup.ready_text)
 
     def _asked(self) -> _Asked:
@@ -138,7 +139,7 @@ def _until(moment: float) -> Callable[[Progress], None]:
 
     def check(_: Progress) -> None:
         if time.monotonic() > moment:
-            raise ReCamError("That takes too long to find out.")
+            raise ReCamError(tr("That takes too long to find out."))
 
     return check
 
@@ -186,7 +187,7 @@ class RECAM_OT_setup_repair(bpy.types.Operator):
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         """Repair. In background Blender it is done when this returns."""
-        return _start(self, "Repairing ReCam's backend", setup.repair, setup.ready_text)
+        return _start(self, tr("Repairing ReCam's backend"), setup.repair, setup.ready_text)
 
 
 class RECAM_OT_setup_remove(bpy.types.Operator):
@@ -209,7 +210,7 @@ class RECAM_OT_setup_remove(bpy.types.Operator):
             self,
             event,
             title="Remove ReCam's Backend?",
-            message=f"This folder and all in it will be deleted: {setup.folder()}",
+            message=tr("This folder and all in it will be deleted: {folder}").format(folder=setup.folder()),
             confirm_text="Remove",
             icon="WARNING",
         )
@@ -217,7 +218,12 @@ class RECAM_OT_setup_remove(bpy.types.Operator):
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         """Remove. In background Blender it is done when this returns."""
-        return _start(self, "Removing ReCam's backend", setup.remove, lambda state: f"Removed {state.folder}")
+        return _start(
+            self,
+            tr("Removing ReCam's backend"),
+            setup.remove,
+            lambda state: tr("Removed {folder}").format(folder=state.folder),
+        )
 
 
 class RECAM_OT_setup_use_python(bpy.types.Operator):
@@ -250,10 +256,10 @@ class RECAM_OT_setup_use_python(bpy.types.Operator):
         """Ask the interpreter, and use it if it can run any engine."""
         path, engine = bpy.path.abspath(self.filepath), self.engine
         if not os.path.isfile(path):
-            self.report({"ERROR"}, f"There is no file at {path!r}: choose a Python interpreter.")
+            self.report({"ERROR"}, tr("There is no file at {path!r}: choose a Python interpreter.").format(path=path))
             return {"CANCELLED"}
         return _start(
-            self, "Looking at your Python", lambda: setup.probe(path, engine), lambda found: _use(found, engine)
+            self, tr("Looking at your Python"), lambda: setup.probe(path, engine), lambda found: _use(found, engine)
         )
 
 
@@ -270,9 +276,9 @@ def _free(operator: type[bpy.types.Operator]) -> bool:
     """Whether nothing else is under way that set-up would get in the way of; else says what."""
     reason = ""
     if tasks.running(setup.KEY) is not None:
-        reason = "ReCam is being set up"
+        reason = tr("ReCam is being set up")
     elif runtime.running is not None:
-        reason = "A take is being made"
+        reason = tr("A take is being made")
     if reason:
         operator.poll_message_set(reason)
     return not reason
@@ -354,7 +360,7 @@ class RECAM_OT_open_log(bpy.types.Operator):
         try:
             bpy.ops.wm.path_open(filepath=path)
         except RuntimeError:
-            self.report({"ERROR"}, f"The system shows no log files; this one is at {path}")
+            self.report({"ERROR"}, tr("The system shows no log files; this one is at {path}").format(path=path))
             return {"CANCELLED"}
         return {"FINISHED"}
 

@@ -22,6 +22,7 @@ from typing import Any
 
 from ..backend import contract
 from .errors import ReCamError
+from .texts import later, tr
 
 # A file name has 255 bytes on all systems in use. Two parts of a stem, and "_v001_mask.mp4", stay well below.
 _PART_BYTES = 96
@@ -93,7 +94,11 @@ def claim(folder: str, stem: str, suffix: str) -> Claim:
             text = json.dumps({"recam_claim": 1, "take": name + suffix, "by": _who()}, ensure_ascii=False) + "\n"
             if not os.path.lexists(take) and _create(record, text):
                 return Claim(take, version, record, text)
-    raise TakeError(f"There is no version of '{stem}' left in {folder!r}. Choose another folder.")
+    raise TakeError(
+        tr("There is no version of '{stem}' left in {folder!r}. Choose another folder.").format(
+            stem=stem, folder=folder
+        )
+    )
 
 
 def release(claim: Claim) -> None:
@@ -207,17 +212,20 @@ def _told(folder: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = _REASONS.get(error.errno or 0, f"{error.strerror or error}.")
-        raise TakeError(f"Takes cannot be kept in {folder!r}: {reason}") from error
+        known = _REASONS.get(error.errno or 0, "")
+        reason = tr(known) if known else f"{error.strerror or error}."
+        raise TakeError(
+            tr("Takes cannot be kept in {folder!r}: {reason}").format(folder=folder, reason=reason)
+        ) from error
 
 
 _REASONS = {
-    errno.EACCES: "you may not write there. Choose another folder.",
-    errno.EPERM: "you may not write there. Choose another folder.",
-    errno.EROFS: "that disk can only be read. Choose another folder.",
-    errno.ENOSPC: "the disk is full. Free some space or choose another folder.",
-    errno.EDQUOT: "your share of the disk is used up. Free some space or choose another folder.",
-    errno.EEXIST: "there is a file of that name. Choose another folder.",
-    errno.ENOTDIR: "what should be a folder is a file. Choose another folder.",
-    errno.ENAMETOOLONG: "the path is too long. Choose a shorter one.",
+    errno.EACCES: later("you may not write there. Choose another folder."),
+    errno.EPERM: later("you may not write there. Choose another folder."),
+    errno.EROFS: later("that disk can only be read. Choose another folder."),
+    errno.ENOSPC: later("the disk is full. Free some space or choose another folder."),
+    errno.EDQUOT: later("your share of the disk is used up. Free some space or choose another folder."),
+    errno.EEXIST: later("there is a file of that name. Choose another folder."),
+    errno.ENOTDIR: later("what should be a folder is a file. Choose another folder."),
+    errno.ENAMETOOLONG: later("the path is too long. Choose a shorter one."),
 }

@@ -20,6 +20,7 @@ from ..backend.contract import Progress
 from . import telling
 from .errors import ReCamError
 from .planning import Step
+from .texts import tr
 
 T = TypeVar("T")
 
@@ -46,7 +47,7 @@ class Task:
     def words(self) -> str:
         """Where it stands: phase, speed and time left, as far as they are known."""
         if self.cancel_asked:
-            return "Cancelling"
+            return tr("Cancelling")
         return ", ".join(filter(None, (telling.phase(self.progress), telling.time_left(self.progress))))
 
     @property
@@ -85,7 +86,11 @@ def start(key: str, title: str, work: Generator[Step, None, T], finished: Callab
         ReCamError: one of that key is under way; in background Blender, also whatever ``work`` or ``finished`` raise.
     """
     if key in _running:
-        raise ReCamError(f"{title}: {_running[key].title} is under way already. Wait for it, or cancel it.")
+        raise ReCamError(
+            tr("{title}: {other} is under way already. Wait for it, or cancel it.").format(
+                title=title, other=_running[key].title
+            )
+        )
     _ended.pop(key, None)
     _running[key] = task = Task(key, title, work, finished)
     if bpy.app.background:
@@ -178,7 +183,13 @@ def _advance(task: Task) -> None:
     except Exception as error:
         # A defect, not a reason. It must not end the timer, which others need too.
         traceback.print_exc()
-        _end(task, f"{task.title} failed ({type(error).__name__}: {error}). Blender's console says more.", "failed")
+        _end(
+            task,
+            tr("{title} failed ({kind}: {error}). Blender's console says more.").format(
+                title=task.title, kind=type(error).__name__, error=error
+            ),
+            "failed",
+        )
     if _shown(task) != before:
         _redraw()
 
@@ -196,12 +207,12 @@ def _take_steps(task: Task) -> None:
             break
     if task.cancel_asked:
         task.work.close()
-        _end(task, f"{task.title}: cancelled.", "cancelled")
+        _end(task, tr("{title}: cancelled.").format(title=task.title), "cancelled")
 
 
 def _finish(task: Task, came_of_it: Any) -> None:
     # It has ended before it tells: who is told may begin another, or leave a message of its own.
-    _end(task, f"{task.title}: done.", "done")
+    _end(task, tr("{title}: done.").format(title=task.title), "done")
     own = _ended[task.key]
     text = task.finished(came_of_it)
     if text is not None and _ended.get(task.key) is own:
