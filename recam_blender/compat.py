@@ -145,6 +145,16 @@ def own_action(data: bpy.types.ID) -> bpy.types.Action | None:
     return action
 
 
+def curves(data: bpy.types.ID) -> list[Any]:
+    """The curves of a data-block's action that move this data-block: from 4.4, an action may move others besides."""
+    animation = data.animation_data
+    if animation is None or animation.action is None:
+        return []
+    slot = getattr(animation, "action_slot", None)
+    owners = _curve_owners(animation.action)
+    return [curve for each in owners if slot is None or each.slot_handle == slot.handle for curve in each.fcurves]
+
+
 def drop_curves(action: bpy.types.Action, ending: str) -> None:
     """Remove the curves of an action whose data path ends so."""
     for owner in _curve_owners(action):

@@ -1,7 +1,11 @@
-"""Moves: new cameras that are keyframed for you."""
+"""Moves: new cameras that are keyframed for you. Scripts call :func:`add`."""
 
 from __future__ import annotations
 
-from typing import Any
+from . import menu, operators
+from .build import add
+from .menu import register, unregister
 
-CLASSES: tuple[Any, ...] = ()
+__all__ = ["CLASSES", "add", "register", "unregister"]
+
+CLASSES = (*operators.CLASSES, *menu.CLASSES)
