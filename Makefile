@@ -24,8 +24,8 @@ BLENDER := .venvs/$(NEWEST)/bin/python
 WITH_BACKEND = RECAM_PYTHON="$$PWD/$(BACKEND)"
 PYTEST := -m pytest -c tests/pytest.ini
 
-.PHONY: help demo test test-all test-backend test-blender test-window checks bench zip release schema setup setup-backend \
-	setup-demo setup-backend-alone clean
+.PHONY: help demo test test-all test-backend test-blender test-window checks bench zip release schema texts setup \
+	setup-backend setup-demo setup-backend-alone clean
 
 help:
 	@echo 'make demo      re-shoot the sample clip in Blender; pictures and a .blend land in build/demo'
@@ -34,6 +34,7 @@ help:
 	@echo 'make bench     measure speed and memory'
 	@echo 'make zip       build the extension in build/'
 	@echo 'make release   build it from the commit, with the index that Blenders update from, in build/release/'
+	@echo 'make texts     write the template for translators anew'
 	@echo 'make setup     make the environments that these need'
 	@echo 'make schema    write docs/job.schema.json and the table of models anew'
 	@echo 'make clean     remove build/'
@@ -89,6 +90,9 @@ release: setup-demo
 schema: setup-backend-alone
 	$(BACKEND) -m backend schema > docs/job.schema.json.new && mv docs/job.schema.json.new docs/job.schema.json
 	$(BACKEND) -m backend.models.tables docs/models.md
+
+texts: setup-backend-alone
+	$(BACKEND) -m samples.texts
 
 setup: setup-backend
 	@$(PYTHON) -m backend.environment make $(TESTED)
