@@ -74,13 +74,14 @@ def read_footage(
     Args:
         scene: whose sequencer holds the strip.
         strip: what to read; it may lie inside a meta strip, and may be muted.
-        frames: timeline frames, first and one after the last; the strip's own where not given.
+        frames: timeline frames, first and one after the last, within its :func:`reach`; the strip's own where not
+            given.
         folder: where an intermediate's pictures go; it must outlive the job.
 
     Raises:
         FootageError: with the reason, naming strip and file.
     """
-    start, stop = _range(strip, frames)
+    start, stop = _range(scene, strip, frames)
     name = strip.name
     shown = with_effects(scene, strip)[-1]
     leaf = _leaf(shown)
@@ -121,6 +122,27 @@ def read_footage(
     return FootageFound(footage, (note,), start, stop, ())
 
 
+def reach(scene: bpy.types.Scene, strip: Any) -> tuple[int, int]:
+    """The timeline frames that footage can be read for, first and one after the last.
+
+    Beyond a strip's ends there is what its handles cut off, where a formula says which frame it would be.
+    """
+    start, stop = compat.span(strip)
+    leaf = _leaf(strip)
+    if leaf != strip or with_effects(scene, strip) != [strip] or not is_plain(scene, strip):
+        return start, stop
+    if _changes(scene, strip, leaf):
+        return start, stop
+    first = math.floor(compat.content_start(strip))
+    return min(start, first), max(stop, first + compat.content_length(strip))
+
+
+def changes(scene: bpy.types.Scene, strip: Any) -> list[str]:
+    """What makes a strip's pictures others than those of its file, in words; nothing where its indexes say it all."""
+    shown = with_effects(scene, strip)[-1]
+    return _changes(scene, shown, _leaf(shown))
+
+
 def shown_size(scene: bpy.types.Scene, strip: Any) -> tuple[float, float]:
     """How many pixels of the scene's frame (at 100 %) a strip's footage covers: what its takes are to cover, too."""
     shown = with_effects(scene, strip)[-1]
@@ -151,12 +173,12 @@ _UNSEEN = {"volume", "pan", "mute"}
 _SPACE = "sRGB"
 
 
-def _range(strip: Any, frames: tuple[int, int] | None) -> tuple[int, int]:
+def _range(scene: bpy.types.Scene, strip: Any, frames: tuple[int, int] | None) -> tuple[int, int]:
     if strip.type in ("SOUND", "ADJUSTMENT"):
         kind = "a sound" if strip.type == "SOUND" else "an adjustment"
         raise FootageError(f"Strip {strip.name!r} is {kind} strip: it has no pictures of its own.")
-    first, end = compat.span(strip)
-    start, stop = frames or (first, end)
+    start, stop = frames or compat.span(strip)
+    first, end = reach(scene, strip) if frames else (start, stop)
     if not first <= start < stop <= end:
         raise FootageError(f"Strip {strip.name!r} covers frames {first} to {end - 1}, not {start} to {stop - 1}.")
     return start, stop

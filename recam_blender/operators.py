@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Generator
-
 import bpy
 
-from . import compat, request, reshoot, runtime
+from . import compat, jobs, request, reshoot, runtime
 from .errors import ReCamError
-from .planning import Step
+from .texts import tr
 
-_TICK_SECONDS = 0.05
-# Within one tick, steps are taken until this is spent: short ones together, a long one alone.
-_BUDGET_SECONDS = 0.02
+_TICK_SECONDS = 0.1
 
 
 class RECAM_OT_render(bpy.types.Operator):
-    """Make a take: the active strip, seen by the camera"""
+    """Make a take: the footage, seen by the camera. While one is made, further ones wait in the queue"""
 
     bl_idname = "recam.render"
     bl_label = "Re-shoot"
     bl_options = {"REGISTER"}
 
-    _work: Generator[Step, None, reshoot.Outcome]
     _timer: bpy.types.Timer | None = None
+    _told: runtime.Message | None = None
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Say why not, where the button is grey."""
-        if runtime.running is not None:
-            cls.poll_message_set("A take is being made")
-            return False
         scene = compat.sequencer_scene(context)
-        if scene is None or compat.active_strip(scene) is None:
+        if scene is None or request.chosen_footage(scene) is None:
             cls.poll_message_set("Select the strip to re-shoot in the sequencer")
             return False
         return True
@@ -45,76 +37,70 @@ class RECAM_OT_render(bpy.types.Operator):
             outcome = reshoot.reshoot_now(asked)
         except ReCamError as error:
             return self._refuse(error)
-        _finish(self, outcome)
+        text = tr("Made {takes}.").format(takes=", ".join(take.strip or take.path for take in outcome.takes))
+        runtime.message = runtime.Message(text, "CHECKMARK", outcome.warnings, outcome.notes)
+        self._report(runtime.message)
         return {"FINISHED"}
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        """Make the take while Blender stays usable."""
+        """Put it into the queue, which goes on by itself; stay only to listen for Escape and to tell how it ended."""
         if bpy.app.background:
             return self.execute(context)
-        runtime.message = None
         try:
             asked = request.from_settings(compat.sequencer_scene(context))
         except ReCamError as error:
             return self._refuse(error)
-        self._work = reshoot.reshoot(asked)
-        runtime.running = runtime.Running(self._work)
-        self._timer = context.window_manager.event_timer_add(_TICK_SECONDS, window=context.window)
-        context.window_manager.modal_handler_add(self)
-        return {"RUNNING_MODAL"}
+        jobs.add(asked)
+        if not _listening():
+            self._timer = context.window_manager.event_timer_add(_TICK_SECONDS, window=context.window)
+            context.window_manager.modal_handler_add(self)
+            _listeners.append(self._timer)
+            return {"RUNNING_MODAL"}
+        return {"FINISHED"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        """Take a few steps at each tick; Escape cancels."""
-        running = runtime.running
-        if running is None or running.cancel_asked or (event.type == "ESC" and event.value == "PRESS"):
-            self.cancel(context)
-            self.report({"INFO"}, "Cancelled")
-            return {"CANCELLED"}
+        """Escape cancels what runs, unless it stops the playback."""
+        entry = jobs.running()
+        if event.type == "ESC" and event.value == "PRESS" and entry and not context.screen.is_animation_playing:
+            jobs.cancel(entry.number)
+            return {"RUNNING_MODAL"}
         if event.type != "TIMER":
             return {"PASS_THROUGH"}
-        try:
-            self._advance(running)
-        except StopIteration as end:
-            self._stop(context)
-            _finish(self, end.value)
+        if runtime.message is not None and runtime.message is not self._told:
+            self._told = runtime.message
+            self._report(self._told)
+        if entry is None:
+            self.cancel(context)
             return {"FINISHED"}
-        except ReCamError as error:
-            self._stop(context)
-            return self._refuse(error)
-        except BaseException:
-            # A defect, not a reason: Blender shows its traceback, and the button comes back all the same.
-            self._stop(context)
-            raise
-        _redraw(context)
         return {"PASS_THROUGH"}
 
     def cancel(self, context: bpy.types.Context) -> None:
-        """Also called by Blender, when it quits or opens another file."""
-        try:
-            self._work.close()
-        finally:
-            self._stop(context)
-            runtime.message = runtime.Message("Cancelled", "CANCEL")
+        """Also called by Blender, when its window is closed or another file is opened. The queue is not bound to it."""
+        if self._timer is not None:
+            context.window_manager.event_timer_remove(self._timer)
+            if self._timer in _listeners:
+                _listeners.remove(self._timer)
+            self._timer = None
 
     def _refuse(self, error: ReCamError) -> set[str]:
         runtime.message = runtime.Message(str(error), "ERROR")
         self.report({"ERROR"}, str(error))
         return {"CANCELLED"}
 
-    def _advance(self, running: runtime.Running) -> None:
-        until = time.monotonic() + _BUDGET_SECONDS
-        while time.monotonic() < until:
-            step = next(self._work)
-            running.progress = step.progress
-            if step.idle:
-                return
+    def _report(self, message: runtime.Message) -> None:
+        for warning in message.warnings:
+            self.report({"WARNING"}, warning)
+        for note in message.notes:
+            self.report({"INFO"}, note)
+        self.report({"ERROR" if message.icon == "ERROR" else "INFO"}, message.text)
 
-    def _stop(self, context: bpy.types.Context) -> None:
-        if self._timer is not None:
-            context.window_manager.event_timer_remove(self._timer)
-            self._timer = None
-        runtime.running = None
-        _redraw(context)
+
+_listeners: list[bpy.types.Timer] = []
+
+
+def _listening() -> bool:
+    """Whether a button press before this one still listens."""
+    return bool(_listeners)
 
 
 class RECAM_OT_cancel(bpy.types.Operator):
@@ -124,32 +110,65 @@ class RECAM_OT_cancel(bpy.types.Operator):
     bl_label = "Cancel Re-shoot"
     bl_options = {"INTERNAL"}
 
+    number: bpy.props.IntProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+
     @classmethod
     def poll(cls, _context: bpy.types.Context) -> bool:
         """Only while there is something to cancel."""
-        return runtime.running is not None
+        if jobs.running() is None:
+            cls.poll_message_set("Nothing is being made")
+            return False
+        return True
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
-        """Ask the running operator to stop at its next tick."""
-        if runtime.running is not None:
-            runtime.running.cancel_asked = True
+        """Take the job of that number out of the queue; without a number, the one that runs."""
+        entry = jobs.find(self.number) if self.number else jobs.running()
+        if entry is not None:
+            jobs.cancel(entry.number)
         return {"FINISHED"}
 
 
-def _finish(operator: bpy.types.Operator, outcome: reshoot.Outcome) -> None:
-    text = "Made " + ", ".join(take.strip or take.path for take in outcome.takes)
-    runtime.message = runtime.Message(text + ".", "CHECKMARK", outcome.warnings, outcome.notes)
-    for warning in outcome.warnings:
-        operator.report({"WARNING"}, warning)
-    for note in (*outcome.notes, text):
-        operator.report({"INFO"}, note)
+class RECAM_OT_move_job(bpy.types.Operator):
+    """Make this one earlier or later"""
+
+    bl_idname = "recam.move_job"
+    bl_label = "Move in Queue"
+    bl_options = {"INTERNAL"}
+
+    number: bpy.props.IntProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+    by: bpy.props.IntProperty(options={"HIDDEN", "SKIP_SAVE"})  # type: ignore[valid-type]
+
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        """Move it among those that wait."""
+        jobs.move(self.number, self.by)
+        return {"FINISHED"}
 
 
-def _redraw(context: bpy.types.Context) -> None:
-    for window in context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.type == "SEQUENCE_EDITOR":
-                area.tag_redraw()
+class RECAM_OT_cancel_all(bpy.types.Operator):
+    """Stop what is made, and take all others out of the queue"""
+
+    bl_idname = "recam.cancel_all"
+    bl_label = "Cancel All"
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        """Only while there is something to cancel."""
+        if jobs.running() is None:
+            cls.poll_message_set("Nothing is being made")
+            return False
+        return True
+
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        """Those that wait first, so that none begins."""
+        for entry in reversed(jobs.entries()):
+            jobs.cancel(entry.number)
+        return {"FINISHED"}
 
 
-CLASSES = (RECAM_OT_render, RECAM_OT_cancel)
+CLASSES = (RECAM_OT_render, RECAM_OT_cancel, RECAM_OT_move_job, RECAM_OT_cancel_all)
+
+
+def unregister() -> None:
+    """No press listens any more. Blender drops the listening operator with its class, and does not tell it."""
+    while _listeners:
+        bpy.context.window_manager.event_timer_remove(_listeners.pop())

@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from . import compat, drawing, model_work, needs, preferences, runtime, sequencer, setup, tasks, telling
+from . import compat, drawing, jobs, model_work, needs, preferences, runtime, sequencer, setup, tasks, telling
 from .operators import RECAM_OT_cancel, RECAM_OT_render
 from .request import USES_DEPTH
 
@@ -56,9 +56,9 @@ class RECAM_PT_main(bpy.types.Panel):
             _network(layout, settings)
         _take_and_time(layout, settings, stores_mask=uses_depth)
 
-        if runtime.running is not None:
-            _progress(layout, runtime.running)
-            return
+        running = jobs.running()
+        if running is not None:
+            _progress(layout, running)
         need = needs.need(settings.engine)
         if need is not None:
             _need(context, layout, need)
@@ -144,7 +144,7 @@ def _need(context: bpy.types.Context, layout: bpy.types.UILayout, need: needs.Ne
         box.row().operator("recam.open_log", icon="TEXT")
 
 
-def _progress(layout: bpy.types.UILayout, running: runtime.Running) -> None:
+def _progress(layout: bpy.types.UILayout, running: jobs.Entry) -> None:
     words = (telling.phase(running.progress), telling.time_left(running.progress))
     drawing.bar(layout, telling.share(running.progress), ", ".join(filter(None, words)), RECAM_OT_cancel.bl_idname)
 

@@ -20,6 +20,7 @@ from ..backend.contract import Job, Progress, Trajectory
 from . import compat, depth, footage, preferences, sampling, sequencer
 from .errors import ReCamError
 from .request import GENERATES, USES_DEPTH, Request
+from .texts import tr
 
 T = TypeVar("T")
 
@@ -42,6 +43,8 @@ class Shot:
     frames: tuple[float, ...]
     """Of the camera scene, one per timeline frame."""
     notes: tuple[str, ...]
+    shown: tuple[int, int]
+    """The timeline frames that the take's strip is to show, first and one after the last: the others are handles."""
 
 
 def plan(request: Request, folder: str) -> Generator[Step, None, list[Shot]]:
@@ -52,13 +55,43 @@ def plan(request: Request, folder: str) -> Generator[Step, None, list[Shot]]:
     """
     check(request)
     scene = find_scene(request.scene)
-    found = yield from steps(footage.read_footage(scene, _strip(scene, request.strip), folder=folder))
+    strip = _strip(scene, request.strip)
+    found = yield from steps(footage.read_footage(scene, strip, _frames(request, scene, strip), folder=folder))
+    first, end = shown_range(request, _strip(find_scene(request.scene), request.strip))
     shots = []
     for piece in _pieces(request, found):
         clip = dataclasses.replace(found.footage, frames=found.footage.frames[piece.part])
         job = yield from _job(request, clip, _depth(request, found, piece), piece)
-        shots.append(Shot(job, piece.frames, (*found.notes, *piece.notes)))
+        shown = max(first, piece.frame_start), min(end, piece.frame_start + len(piece.frames))
+        shots.append(Shot(job, piece.frames, (*found.notes, *piece.notes), shown))
     return shots
+
+
+def shown_range(request: Request, strip: bpy.types.Sequence) -> tuple[int, int]:
+    """The timeline frames that the take is to show, first and one after the last: handles are no part of it.
+
+    Raises:
+        ReCamError: the strip does not cover them.
+    """
+    start, stop = compat.span(strip)
+    first = start if request.first is None else request.first
+    last = stop - 1 if request.last is None else request.last
+    if not start <= first <= last < stop:
+        raise ReCamError(
+            tr("Strip {strip!r} covers frames {start} to {end}, not {first} to {last}.").format(
+                strip=strip.name, start=start, end=stop - 1, first=first, last=last
+            )
+        )
+    return first, last + 1
+
+
+def _frames(request: Request, scene: bpy.types.Scene, strip: bpy.types.Sequence) -> tuple[int, int]:
+    """What is re-shot, with handles as far as there is footage."""
+    first, end = shown_range(request, strip)
+    if not request.handles:
+        return first, end
+    start, stop = footage.reach(scene, strip)
+    return max(start, first - request.handles), min(stop, end + request.handles)
 
 
 def check(request: Request) -> None:
@@ -66,7 +99,7 @@ def check(request: Request) -> None:
     _generation(request)
     scene = find_scene(request.scene)
     strip = _strip(scene, request.strip)
-    camera_scene, _ = _camera_time(request, scene, strip, compat.span(strip)[0])
+    camera_scene, _ = camera_time(request, scene, strip)
     for name in filter(None, (request.camera, request.source_camera)):
         sampling.check_camera(find_camera(camera_scene, name))
 
@@ -94,7 +127,9 @@ class _Piece(NamedTuple):
 
 def _pieces(request: Request, found: footage.FootageFound) -> list[_Piece]:
     scene = find_scene(request.scene)
-    camera_scene, first = _camera_time(request, scene, _strip(scene, request.strip), found.start)
+    strip = _strip(scene, request.strip)
+    camera_scene, first = camera_time(request, scene, strip)
+    first += found.start - compat.span(strip)[0]
     frames = tuple(first + index for index in range(len(found.footage.frames)))
     if request.camera:
         cuts = [sampling.Cut(find_camera(camera_scene, request.camera), 0, len(frames))]
@@ -137,7 +172,7 @@ def _job(
             path="take" + contract.FORMATS[request.format],
             width=width,
             height=height,
-            rate=_rate(find_scene(request.scene).render),
+            rate=scene_rate(find_scene(request.scene)),
             format=request.format,
             mask=request.mask,
         ),
@@ -154,8 +189,9 @@ def _job(
     )
 
 
-def _rate(render: bpy.types.RenderSettings) -> Fraction:
-    """The scene's exact rate. Blender holds 1.001 in 32 bits: the simplest number that these bits can be is meant."""
+def scene_rate(scene: bpy.types.Scene) -> Fraction:
+    """A scene's exact rate, frames per second. Blender holds 1.001 in 32 bits: the simplest number that these bits can be is meant."""
+    render = scene.render
     base = Fraction(render.fps_base)
     for largest in (1, 1000, 1001, 10_000, 100_000):
         simple = Fraction(render.fps_base).limit_denominator(largest)
@@ -221,13 +257,11 @@ def _depth(request: Request, found: footage.FootageFound, piece: _Piece) -> cont
     return contract.Depth()
 
 
-def _camera_time(
-    request: Request, scene: bpy.types.Scene, strip: bpy.types.Sequence, start: int
-) -> tuple[bpy.types.Scene, float]:
-    """The scene that the cameras move in, and its frame at the take's first."""
+def camera_time(request: Request, scene: bpy.types.Scene, strip: bpy.types.Sequence) -> tuple[bpy.types.Scene, float]:
+    """The scene that the cameras move in, and its frame at the strip's first."""
     camera_scene, frame = sequencer.camera_scene_for(scene, strip, request.camera)
     if request.camera_scene and request.camera_scene != camera_scene.name:
-        camera_scene, frame = find_scene(request.camera_scene), start
+        camera_scene, frame = find_scene(request.camera_scene), compat.span(strip)[0]
     return camera_scene, frame if request.camera_frame is None else request.camera_frame
 
 

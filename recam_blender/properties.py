@@ -33,6 +33,10 @@ class RECAM_PG_settings(bpy.types.PropertyGroup):
         type=bpy.types.Object,
         poll=_is_camera,
     )
+    pinned: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Footage",
+        description="The strip that is re-shot, whichever is active; none: the active strip",
+    )
     source_camera: bpy.props.PointerProperty(  # type: ignore[valid-type]
         name="Source Camera",
         description="The camera that shot the footage; none: one that stands still where the camera starts",
@@ -86,6 +90,11 @@ class RECAM_PG_settings(bpy.types.PropertyGroup):
         description="What the network starts from: the same seed gives the same take, another one another",
         min=0,
     )
+    lock_seed: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Lock Seed",
+        description="Keep the seed; else each take uses the next one",
+        default=True,
+    )
     quality: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Quality",
         description="How much work goes into the take",
@@ -98,6 +107,11 @@ class RECAM_PG_settings(bpy.types.PropertyGroup):
     )
     prompt: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Prompt", description="What the footage shows, in a sentence or more"
+    )
+    prompt_text: bpy.props.PointerProperty(  # type: ignore[valid-type]
+        name="Prompt Text",
+        description="A text with what the footage shows, in place of the line above: for long ones",
+        type=bpy.types.Text,
     )
     use_negative_prompt: bpy.props.BoolProperty(  # type: ignore[valid-type]
         name="Negative Prompt", description="Say what to keep away from, in place of the published words"
@@ -216,6 +230,68 @@ class RECAM_PG_settings(bpy.types.PropertyGroup):
     mask: bpy.props.BoolProperty(  # type: ignore[valid-type]
         name="Store Mask", description="Also store which pixels were invented, as white"
     )
+    range: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Range",
+        description="Which frames are re-shot",
+        items=[
+            ("strip", "Strip", "All that the strip shows"),
+            ("preview", "Preview Range", "What of the strip lies in the preview range of the timeline"),
+        ],
+        default="strip",
+    )
+    handles: bpy.props.IntProperty(  # type: ignore[valid-type]
+        name="Handles",
+        description="More frames at each end, hidden under the ends of the take's strip, as far as there is footage",
+        min=0,
+        soft_max=48,
+        max=10_000,
+    )
+    size: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Size",
+        description="How large the take is",
+        items=[
+            ("footage", "Footage", "As large as the footage"),
+            ("scene", "Scene", "As large as the scene's renders"),
+            ("custom", "Custom", "Of a size of its own"),
+        ],
+        default="footage",
+    )
+    width: bpy.props.IntProperty(  # type: ignore[valid-type]
+        name="Width",
+        description="Of the take",
+        default=1920,
+        min=1,
+        max=contract.LARGEST_SIDE,
+        subtype="PIXEL",
+    )
+    height: bpy.props.IntProperty(  # type: ignore[valid-type]
+        name="Height",
+        description="Of the take",
+        default=1080,
+        min=1,
+        max=contract.LARGEST_SIDE,
+        subtype="PIXEL",
+    )
+    show_path: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Path", description="Draw the ways of target and source camera in the 3D view", default=True
+    )
+    show_frusta: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Frusta", description="Draw what the cameras see at some of the frames", default=True
+    )
+    show_numbers: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Frame Numbers", description="Write the frames beside the path", default=True
+    )
+    frustum_step: bpy.props.IntProperty(  # type: ignore[valid-type]
+        name="Frustum Step", description="Frames from one frustum to the next; 0: as they have room", min=0, max=10_000
+    )
+    frustum_size: bpy.props.FloatProperty(  # type: ignore[valid-type]
+        name="Frustum Size",
+        description="Length of a frustum; 0: as it suits the path",
+        min=0.0,
+        soft_max=10.0,
+        subtype="DISTANCE",
+    )
+    take_index: bpy.props.IntProperty(options={"HIDDEN"})  # type: ignore[valid-type]
 
 
 CLASSES = (RECAM_PG_settings,)

@@ -13,6 +13,7 @@ from . import (
     command,
     explanations,
     forecast_operators,
+    jobs,
     keymaps,
     live,
     menus,
@@ -34,13 +35,16 @@ from . import (
     take_panel,
     tasks,
     temporary,
-    texts,
+    translation,
     view_panel,
+    watching,
 )
 from .errors import ReCamError
 
 FEATURES: tuple[Any, ...] = (
+    translation,
     properties,
+    watching,
     preferences_panel,
     operators,
     setup_operators,
@@ -75,6 +79,7 @@ def _after_undo(*_: object) -> None:
 @persistent
 def _after_load(*_: object) -> None:
     """A job does not survive its file, and neither does its message."""
+    jobs.clear()
     runtime.forget()
     temporary.remove_leftovers()
 
@@ -100,7 +105,6 @@ def register() -> None:
     _commands.append(bpy.utils.register_cli_command("recam", command.main))
     for name, handler in _HANDLERS:
         getattr(bpy.app.handlers, name).append(handler)
-    texts.use(bpy.app.translations.pgettext_iface)
     for feature in FEATURES:
         getattr(feature, "register", _nothing)()
     # Blender disables add-ons when it quits, but the bpy module does not.
@@ -121,14 +125,11 @@ def _end_processes() -> None:
 def unregister() -> None:
     """Take them back, last first, and end the worker."""
     atexit.unregister(_end_processes)
-    # Blender drops the running operator with its class, and does not tell it.
-    if runtime.running is not None:
-        runtime.running.work.close()
+    jobs.clear()
     runtime.forget()
     _end_processes()
     for feature in reversed(FEATURES):
         getattr(feature, "unregister", _nothing)()
-    texts.use(str)
     for name, handler in _HANDLERS:
         getattr(bpy.app.handlers, name).remove(handler)
     while _commands:

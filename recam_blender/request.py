@@ -17,6 +17,7 @@ from ..backend import contract
 from . import compat, sequencer
 from .errors import ReCamError
 from .preferences import MODEL_FILES
+from .texts import tr
 
 DEPTH_CHOICES = ("auto", *contract.DEPTHS)
 
@@ -40,7 +41,7 @@ class Request:
         source_camera: the camera that shot the footage; empty for a static one at the target's first pose.
         camera_scene: the scene that the cameras move in; empty to find it (a scene strip beside the footage, else the
             strip's own scene).
-        camera_frame: the frame of the camera scene that meets the take's first frame; None to find it.
+        camera_frame: the frame of the camera scene that meets the strip's first frame; None to find it.
         lens: the footage's focal length in millimetres on the target camera's sensor, where no source camera is
             given; 0 for the target's lens at its first frame.
         subject_distance: metres.
@@ -60,6 +61,9 @@ class Request:
         transformer: a file or folder to use whatever the folder holds, as the names in MODEL_FILES after it.
         width: of the take in pixels; 0 for the footage's.
         height: likewise.
+        first: the first timeline frame that is re-shot; None for the strip's.
+        last: the last one, itself included; likewise.
+        handles: more frames at each end, as far as there is footage; the take's strip hides them.
         folder: where the take goes; empty for the usual place.
     """
 
@@ -101,6 +105,9 @@ class Request:
     mask: bool = False
     width: int = 0
     height: int = 0
+    first: int | None = None
+    last: int | None = None
+    handles: int = 0
     folder: str = ""
 
     def __post_init__(self) -> None:
@@ -125,6 +132,11 @@ class Request:
                 raise ReCamError(f"{each.name}: found {value}, expected a finite number.")
         if self.camera_frame is not None and abs(self.camera_frame) > _LAST_FRAME:
             raise ReCamError(f"camera_frame: found {self.camera_frame:g}, expected a frame that Blender can go to.")
+        for name in ("first", "last"):
+            if abs(getattr(self, name) or 0) > _LAST_FRAME:
+                raise ReCamError(f"{name}: found {getattr(self, name)}, expected a frame that Blender can go to.")
+        if self.handles < 0:
+            raise ReCamError(f"There are {self.handles} frames of handles; there must be 0 or more.")
         if self.subject_distance <= 0:
             raise ReCamError(f"The subject distance is {self.subject_distance:g} m; it must be more than 0.")
         if self.lens < 0:
@@ -168,12 +180,29 @@ PATHS = ("folder", "depth_path", "models", *MODEL_FILES)
 """The fields that are paths, which command lines and tables may give as relative ones."""
 
 
+def chosen_footage(scene: bpy.types.Scene) -> Any | None:
+    """The strip that the panel of this scene is about: the pinned one, else the active one's footage.
+
+    None where there is neither, or the pinned one is gone.
+    """
+    pinned = scene.recam.pinned
+    if pinned:
+        return next((each for each in compat.strips_all(scene) if each.name == pinned), None)
+    return sequencer.footage_of(scene, compat.active_strip(scene))
+
+
 def from_settings(scene: bpy.types.Scene) -> Request:
-    """What the sequencer's panel of this scene asks for: the footage that is active, and the settings."""
-    strip = sequencer.footage_of(scene, compat.active_strip(scene))
+    """What the sequencer's panel of this scene asks for: the chosen footage, and the settings.
+
+    Raises:
+        ReCamError: there is no footage, or nothing of it lies in the range.
+    """
+    strip = chosen_footage(scene)
     if strip is None:
-        raise ReCamError("Select the strip to re-shoot in the sequencer.")
+        raise ReCamError(why_no_footage(scene))
     settings = scene.recam
+    first, last = _range(scene, strip)
+    width, height = size_of_take(scene)
     return Request(
         scene=scene.name,
         strip=strip.name,
@@ -186,8 +215,55 @@ def from_settings(scene: bpy.types.Scene) -> Request:
         engine=settings.engine,
         seed=settings.seed,
         format=settings.format,
+        first=first,
+        last=last,
+        handles=settings.handles,
+        width=width,
+        height=height,
         **_for_engine(settings),
     )
+
+
+def why_no_footage(scene: bpy.types.Scene) -> str:
+    """What to do where :func:`chosen_footage` finds none."""
+    if scene.recam.pinned:
+        template = "The pinned strip {name!r} is not in the sequencer of scene {scene!r}: unpin it, or pin another."
+        return tr(template).format(name=scene.recam.pinned, scene=scene.name)
+    return tr("Select the strip to re-shoot in the sequencer.")
+
+
+def size_of_take(scene: bpy.types.Scene) -> tuple[int, int]:
+    """Width and height that the settings ask for, pixels; 0, 0 for the footage's."""
+    settings, render = scene.recam, scene.render
+    if settings.size == "scene":
+        share = render.resolution_percentage / 100
+        return max(1, int(render.resolution_x * share)), max(1, int(render.resolution_y * share))
+    return (settings.width, settings.height) if settings.size == "custom" else (0, 0)
+
+
+def _range(scene: bpy.types.Scene, strip: Any) -> tuple[int | None, int | None]:
+    if scene.recam.range != "preview":
+        return None, None
+    start, stop = compat.span(strip)
+    if not scene.use_preview_range:
+        raise ReCamError(
+            tr(
+                "Scene {scene!r} has no preview range: set one in the timeline (P), or re-shoot the whole strip."
+            ).format(scene=scene.name)
+        )
+    first, last = max(start, scene.frame_preview_start), min(stop - 1, scene.frame_preview_end)
+    if first > last:
+        raise ReCamError(
+            tr("Nothing of strip {strip!r} lies in the preview range, frames {first} to {last}.").format(
+                strip=strip.name, first=scene.frame_preview_start, last=scene.frame_preview_end
+            )
+        )
+    return first, last
+
+
+def _prompt(settings: Any) -> str:
+    """The prompt, as one line: a text's line breaks are there for whoever reads it."""
+    return " ".join(settings.prompt_text.as_string().split()) if settings.prompt_text else settings.prompt
 
 
 def _for_engine(settings: Any) -> dict[str, Any]:
@@ -200,7 +276,7 @@ def _for_engine(settings: Any) -> dict[str, Any]:
             "mask": settings.mask,
         }
     return {
-        "prompt": settings.prompt,
+        "prompt": _prompt(settings),
         "negative_prompt": settings.negative_prompt if settings.use_negative_prompt else None,
         "quality": settings.quality,
         "steps": settings.steps if settings.use_steps else None,

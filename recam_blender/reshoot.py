@@ -53,6 +53,21 @@ class Outcome:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A request with all that Blender has to say about it: from here on the scene may change, or be another.
+
+    Attributes:
+        request: what was asked for.
+        shots: one per camera cut, their depth rendered.
+        existing: for each shot, a take of the same job that is there already, where such ones are to be kept.
+    """
+
+    request: Request
+    shots: tuple[Shot, ...]
+    existing: tuple[Take | None, ...]
+
+
 def reshoot(
     request: Request, *, python: str = "", insert: bool = True, skip_existing: bool = False
 ) -> Generator[Step, None, Outcome]:
@@ -67,23 +82,58 @@ def reshoot(
     Raises:
         ReCamError: with the reason, in words.
     """
-    with _in_words(), runtime.scratch_folder() as folder:
+    with runtime.scratch_folder() as folder:
+        prepared = yield from prepare(request, folder, python=python, skip_existing=skip_existing)
+        return (yield from make(prepared, python=python, insert=insert))
+
+
+def prepare(
+    request: Request, folder: str, *, python: str = "", skip_existing: bool = False
+) -> Generator[Step, None, Prepared]:
+    """The first half of :func:`reshoot`: all that needs the strip, the cameras and the scene.
+
+    Args:
+        request: what is asked for.
+        folder: where what must be rendered first goes; the second half needs it.
+        python: as for :func:`reshoot`.
+        skip_existing: likewise.
+
+    Raises:
+        ReCamError: with the reason, in words.
+    """
+    with _in_words():
         check_models(request)
-        worker = yield from _worker(python, request.engine)
+        yield from _worker(python, request.engine)
         _check_folder(_folder(request))
         shots = yield from plan(request, folder)
+        existing = tuple(_existing(request, shot) if skip_existing else None for shot in shots)
+        whole = []
+        for shot, found in zip(shots, existing, strict=True):
+            job = shot.job if found is not None else (yield from _with_depth(shot, folder))
+            whole.append(dataclasses.replace(shot, job=job))
+        return Prepared(request, tuple(whole), existing)
+
+
+def make(prepared: Prepared, *, python: str = "", insert: bool = True) -> Generator[Step, None, Outcome]:
+    """The second half of :func:`reshoot`: the worker's part, and the takes' places in the sequencer.
+
+    Raises:
+        ReCamError: with the reason, in words.
+    """
+    request = prepared.request
+    with _in_words():
+        worker = yield from _worker(python, request.engine)
         made: list[Take] = []
         warnings: list[str] = []
         notes: list[str] = []
-        for shot in shots:
-            take = _existing(request, shot) if skip_existing else None
+        for shot, take in zip(prepared.shots, prepared.existing, strict=True):
             if take is None:
                 with _told_of(made):
-                    take = yield from _make(request, shot, worker, folder)
+                    take = yield from _make(request, shot, worker)
             warnings += [*shot.notes, *take.result.warnings]
             notes += take.result.notes
             if insert:
-                strip, remarks = _insert(request, take)
+                strip, remarks = _insert(request, shot, take)
                 take = dataclasses.replace(take, strip=strip)
                 warnings += remarks
             made.append(take)
@@ -150,8 +200,8 @@ def _check_folder(folder: str) -> None:
         raise ReCamError(f"Takes cannot be written to the folder {folder!r} ({error.strerror or error}).") from error
 
 
-def _make(request: Request, shot: Shot, worker: client.Worker, folder: str) -> Generator[Step, None, Take]:
-    job = yield from _with_depth(shot, folder)
+def _make(request: Request, shot: Shot, worker: client.Worker) -> Generator[Step, None, Take]:
+    job = shot.job
     claim = takes.claim(_folder(request), _stem(shot), contract.FORMATS[request.format])
     try:
         job = dataclasses.replace(job, output=dataclasses.replace(job.output, path=claim.path))
@@ -205,7 +255,7 @@ def _existing(request: Request, shot: Shot) -> Take | None:
     return Take(found.path, Job.from_json(found.record["job"]), result, skipped=True)
 
 
-def _insert(request: Request, take: Take) -> tuple[str, list[str]]:
+def _insert(request: Request, shot: Shot, take: Take) -> tuple[str, list[str]]:
     strip, remarks = sequencer.insert_take(
         request.scene,
         request.strip,
@@ -213,6 +263,7 @@ def _insert(request: Request, take: Take) -> tuple[str, list[str]]:
         name=os.path.splitext(os.path.basename(take.path))[0],
         start=take.job.origin.frame_start,
         length=len(take.job),
+        shown=shot.shown,
         metadata={"job": json.dumps(take.job.to_json()), "result": json.dumps(take.result.to_json())},
     )
     bpy.ops.ed.undo_push(message="Re-shoot")

@@ -1,4 +1,4 @@
-"""What is going on right now: the one running job and the one worker. Never saved in a file, gone with Blender."""
+"""What there is of running processes: the worker, its log, and how its last job ended. Never saved in a file."""
 
 from __future__ import annotations
 
@@ -8,28 +8,18 @@ import os
 import re
 import tempfile
 import time
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import bpy
 
 from ..backend import __version__
-from ..backend.contract import Progress
 from . import client, environment, preferences
 from .errors import ReCamError
 
 _LOG = re.compile(r"[a-z]+-\d+\.log(\.1)?")
 _KEPT_SECONDS = 7 * 24 * 3600
-
-
-@dataclass
-class Running:
-    """A job under way, as the panel shows it; closing ``work`` ends it and clears away."""
-
-    work: Generator[Any, None, Any]
-    progress: Progress = field(default_factory=lambda: Progress(phase="Starting", step=0, total=0))
-    cancel_asked: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,50 +39,60 @@ class Message:
     notes: tuple[str, ...] = ()
 
 
-running: Running | None = None
 message: Message | None = None
 
-_worker: client.Worker | None = None
-_interpreter = ""
+busy = False
+"""Whether takes are being made, so that nobody changes the environment meanwhile. The queue sets it."""
+
+TAKES, QUESTIONS = "worker", "assistant"
+"""Two workers of the same program: one makes takes, the other answers quickly while it does. Also their logs' names."""
+
+_workers: dict[str, tuple[str, client.Worker]] = {}
 
 
-def worker(python: str = "") -> client.Worker:
+def worker(python: str = "", name: str = TAKES) -> client.Worker:
     """The worker, started if there is none; it stays warm for the next job.
 
     Args:
         python: an interpreter that overrides what the preferences and the environment say.
+        name: TAKES or QUESTIONS.
     """
-    global _worker, _interpreter
     interpreter = environment.backend_python(python)
-    if _worker is not None and (not _worker.alive or interpreter != _interpreter):
-        stop_worker()
-    if _worker is None:
+    started_by, found = _workers.get(name, ("", None))
+    if found is not None and (not found.alive or interpreter != started_by):
+        _stop(name)
+        found = None
+    if found is None:
         try:
-            _worker = client.Worker.start(interpreter, package_folder=package_folder(), log_path=log_path())
+            found = client.Worker.start(interpreter, package_folder=package_folder(), log_path=log_path(name))
         except OSError as error:
             raise ReCamError(f"The backend's Python {interpreter!r} cannot be started ({error}).") from error
-        _interpreter = interpreter
-    return _worker
+        _workers[name] = interpreter, found
+    return found
 
 
 def forget() -> None:
-    """Nothing is running and nothing has ended: another file is open. An operator that still runs ends by itself."""
-    global running, message
-    running = message = None
+    """Nothing has ended yet: another file is open."""
+    global message
+    message = None
 
 
 def stop_worker() -> None:
-    """End the worker, gently if it listens."""
-    global _worker
-    if _worker is not None:
-        _worker.close()
-        _worker = None
+    """End the workers, gently if they listen."""
+    for name in list(_workers):
+        _stop(name)
+
+
+def _stop(name: str) -> None:
+    _workers.pop(name)[1].close()
 
 
 def known_engines(interpreter: str) -> tuple[str, ...]:
     """The engines that this interpreter has the packages for, as its worker told; none where it was not asked yet."""
-    greeting = _worker.greeting if _worker is not None and interpreter == _interpreter else None
-    return tuple(greeting.get("engines", ())) if greeting else ()
+    for started_by, found in _workers.values():
+        if started_by == interpreter and found.greeting:
+            return tuple(found.greeting.get("engines", ()))
+    return ()
 
 
 def check_version(greeting: Mapping[str, Any]) -> None:

@@ -1,8 +1,10 @@
 """A keyframed camera, frame by frame, as Blender's own render would use it.
 
-The camera is read from the evaluated scene at each (fractional) frame, so that parents, constraints, drivers, the NLA,
-shake from F-curve modifiers and slotted actions count. Nothing is left changed: frame and active camera are restored
-whatever happens.
+The camera is read as Blender evaluates it at each (fractional) frame, so that parents, constraints, drivers, the NLA,
+shake from F-curve modifiers and slotted actions count. That happens on a stage: a scene made for the moment that holds
+the camera alone, to which Blender brings what the camera depends on and nothing else. So the heaviest scene costs no
+more than its camera, and what the user moved and has not keyed stays where it is. Only where the scene's own time is
+needed (rigid bodies, other add-ons' frame handlers) is that scene itself stepped through, and put back.
 """
 
 from __future__ import annotations
@@ -69,16 +71,27 @@ def sample_trajectory(
 
 
 def sample_trajectories(
-    scene: bpy.types.Scene, views: Sequence[View], frames: Sequence[float]
+    scene: bpy.types.Scene, views: Sequence[View], frames: Sequence[float], *, gently: bool = False
 ) -> list[contract.Trajectory]:
-    """Several cameras in one pass over the frames, which is what takes the time in a heavy scene."""
+    """Several cameras in one pass over the frames.
+
+    Args:
+        scene: the one that they move in.
+        views: the cameras, each with the size of its picture.
+        frames: of that scene, whole or not.
+        gently: never step through the scene itself, even where only that would be exact: for what is only shown.
+    """
     for view in views:
         check_camera(view.camera)
+    for view in views:
+        _check_membership(scene, view.camera)
     poses: list[list[contract.Pose]] = [[] for _ in views]
     lenses: list[list[contract.Intrinsics]] = [[] for _ in views]
-    with _restored(scene), _evaluated(scene, [view.camera for view in views]) as layers:
+    cameras = [view.camera for view in views]
+    through = _in_its_scene if not gently and _needs_its_scene(scene) else _on_stage
+    with through(scene, cameras) as (timed, layers):
         for frame in frames:
-            _go_to(scene, frame)
+            _go_to(timed, frame)
             for index, (view, layer) in enumerate(zip(views, layers, strict=True)):
                 pose, lens = _look_through(scene, view, layer.depsgraph, frame)
                 poses[index].append(pose)
@@ -242,6 +255,46 @@ def _go_to(scene: bpy.types.Scene, frame: float) -> None:
     scene.frame_set(whole, subframe=part)
 
 
+def _needs_its_scene(scene: bpy.types.Scene) -> bool:
+    """Whether cameras there may follow what a stage has not: rigid bodies, or scripts that run at each frame."""
+    package = __package__.rpartition(".")[0]
+    handlers = [*bpy.app.handlers.frame_change_pre, *bpy.app.handlers.frame_change_post]
+    return scene.rigidbody_world is not None or any(
+        not getattr(each, "__module__", "").startswith(package) for each in handlers
+    )
+
+
+_Timed = tuple[bpy.types.Scene, list[bpy.types.ViewLayer]]
+
+
+@contextmanager
+def _on_stage(scene: bpy.types.Scene, cameras: Sequence[bpy.types.Object]) -> Iterator[_Timed]:
+    """A scene with these cameras alone, and for each a view layer that it is evaluated in."""
+    stage = bpy.data.scenes.new(STAGE)
+    try:
+        render = stage.render
+        render.frame_map_old, render.frame_map_new = scene.render.frame_map_old, scene.render.frame_map_new
+        render.fps, render.fps_base = scene.render.fps, scene.render.fps_base
+        for camera in dict.fromkeys(cameras):
+            # Whom a marker names is evaluated, be it shown or not; past all frames it switches nothing.
+            stage.timeline_markers.new(STAGE, frame=_PAST_ALL_FRAMES).camera = camera
+        # Not updated by hand: that would make it Blender's active one, which writes what it finds to the user's objects.
+        yield stage, [stage.view_layers[0]] * len(cameras)
+    finally:
+        bpy.data.scenes.remove(stage)
+
+
+STAGE = "ReCam's stage"
+"""What the scenes are called that are made to read cameras, for handlers that are told of every scene's frames."""
+
+
+@contextmanager
+def _in_its_scene(scene: bpy.types.Scene, cameras: Sequence[bpy.types.Object]) -> Iterator[_Timed]:
+    """The scene itself, which afterwards stands where it stood."""
+    with _restored(scene), _evaluated(scene, cameras) as layers:
+        yield scene, layers
+
+
 @contextmanager
 def _restored(scene: bpy.types.Scene) -> Iterator[None]:
     """Afterwards the scene stands where it stood. Its camera too: markers switch that when the frame changes."""
@@ -265,7 +318,6 @@ def _evaluated(scene: bpy.types.Scene, cameras: Sequence[bpy.types.Object]) -> I
     markers = []
     try:
         for camera in cameras:
-            _check_membership(scene, camera)
             if _layer_with(scene, camera) is None:
                 marker = scene.timeline_markers.new("ReCam", frame=_PAST_ALL_FRAMES)
                 marker.camera = camera

@@ -39,6 +39,7 @@ def insert_take(
     start: int,
     length: int,
     metadata: Mapping[str, str],
+    shown: tuple[int, int] | None = None,
 ) -> tuple[Any, list[str]]:
     """Put a take above its footage and the effects that were read into it, selected and active.
 
@@ -55,6 +56,8 @@ def insert_take(
         start: the timeline frame of the take's first frame.
         length: how many frames the take has.
         metadata: texts kept with the strip under ``KEY``.
+        shown: the timeline frames that the strip shows, first and one after the last; the others of the take are
+            hidden under its ends. None: all.
 
     Returns:
         The new strip, and notes in whole sentences.
@@ -67,18 +70,19 @@ def insert_take(
     editor = scene.sequence_editor or scene.sequence_editor_create()
     source_name = source if isinstance(source, str) else source.name
     found = next((each for each in compat.strips_all(scene) if each.name == source_name), None)
-    notes = list(_whereabouts(scene, found, source_name, start, start + length))
+    first, end = shown or (start, start + length)
+    notes = list(_whereabouts(scene, found, source_name, first, end))
     owner = _owner(editor, found) if found is not None else editor
     sound = _sound_of(scene, owner, found) if found is not None else None
 
     if found is not None:
         above = max(each.channel for each in with_effects(scene, found))
     else:
-        above = _highest(owner, start, start + length)
-    channel, sound_channel = _channels(owner, above, start, start + length, sound)
+        above = _highest(owner, first, end)
+    channel, sound_channel = _channels(owner, above, first, end, sound)
     if channel is None:
         raise SequencerError(
-            f"No channel above {above} is free from frame {start} to {start + length - 1}: the take is stored, but not "
+            f"No channel above {above} is free from frame {first} to {end - 1}: the take is stored, but not "
             f"in the sequencer, which has {_CHANNELS} channels: {path!r}."
         )
     strip = _add(owner, path, files, _short(name), channel, start)
@@ -87,6 +91,8 @@ def insert_take(
     except SequencerError:
         compat.strips(owner).remove(strip)
         raise
+    if (first, end) != (start, start + length):
+        compat.set_span(strip, first, end)
     _fit(scene, strip, found)
     _make_relative(strip)
     strip[KEY] = {**metadata, "source": source_name}

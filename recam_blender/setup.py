@@ -276,7 +276,7 @@ def _interpreter() -> str:
 
 def _let_go() -> None:
     """Nobody uses the environment that is about to change: not our own worker, and no take that is being made."""
-    if runtime.running is not None:
+    if runtime.busy:
         raise ReCamError(tr("A take is being made: wait for it, or cancel it."))
     for each in tasks.every():
         if each.key.startswith("models "):  # a process of the environment does it, see model_work.py

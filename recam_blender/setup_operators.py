@@ -277,7 +277,7 @@ def _free(operator: type[bpy.types.Operator]) -> bool:
     reason = ""
     if tasks.running(setup.KEY) is not None:
         reason = tr("ReCam is being set up")
-    elif runtime.running is not None:
+    elif runtime.busy:
         reason = tr("A take is being made")
     if reason:
         operator.poll_message_set(reason)

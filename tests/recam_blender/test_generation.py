@@ -192,13 +192,13 @@ def test_the_panel_shows_an_engine_what_it_uses_and_no_more(recam, edit, drawn):
 
 
 def test_the_bar_tells_phase_step_and_time_left(recam, drawn):
-    runtime, contract = recam("runtime"), recam.backend("contract")
+    jobs, contract = recam("jobs"), recam.backend("contract")
     progress = contract.Progress(phase="sampling", step=12, total=50, seconds_left=4000.0, preview="/tmp/p.png")
-    runtime.running = runtime.Running(iter(()), progress)
+    jobs.add(recam("request").Request(scene="Edit", strip="clip")).progress = progress
     try:
         assert "Sampling 12/50, 1 h 7 min left" in drawn()[1]
     finally:
-        runtime.forget()
+        jobs.clear()
 
 
 @pytest.mark.parametrize(

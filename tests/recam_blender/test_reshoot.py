@@ -205,7 +205,7 @@ def test_the_operator_does_the_same_in_background(edit, asked, recam, folder, ba
     bpy.ops.wm.save_as_mainfile(filepath=str(folder / "shot.blend"))
     assert bpy.ops.recam.render() == {"FINISHED"}
     assert (folder / "recam" / "clip_Target_v001.mp4").exists()
-    assert recam("runtime").running is None
+    assert recam("jobs").running() is None
     # The take is active now, but a second press means the footage again.
     assert edit.sequence_editor.active_strip.name == "clip_Target_v001"
     assert bpy.ops.recam.render() == {"FINISHED"}

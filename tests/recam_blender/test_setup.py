@@ -158,13 +158,14 @@ def test_nothing_of_ours_uses_the_environment_while_it_changes(recam, fake, fold
             pid = runtime.worker(backend_python).pid
         run(work("reproject"))
         assert not setups.is_running(pid)
-    runtime.running = runtime.Running(iter(()))
+    jobs = recam("jobs")
+    jobs.add(recam("request").Request(scene="Scene", strip="clip"))
     try:
         refused(recam, lambda: run(recam("setup").install("reproject")), "take is being made")
         with pytest.raises(RuntimeError, match="A take is being made"):
             bpy.ops.recam.setup_install(engine="reproject")
     finally:
-        runtime.forget()
+        jobs.clear()
     assert len(fake.asked("install")) == 1
 
 

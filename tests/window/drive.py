@@ -73,7 +73,7 @@ def watch():
             region.height,
         ],
         strips=sorted(each.name for each in edit().sequence_editor.strips),
-        running=runtime.running is not None,
+        running=runtime.busy,
         message=runtime.message.text if runtime.message else "",
     )
     return 0.5

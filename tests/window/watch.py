@@ -50,7 +50,7 @@ def addon_told():
         "share": task.share if task else 0,
         "ended": ended.kind if ended else "",
         "text": ended.text if ended else "",
-        "running": runtime.running is not None,
+        "running": runtime.busy,
         "message": runtime.message.text if runtime.message else "",
     }
 

@@ -1,0 +1,249 @@
+"""The queue: what was asked for, in the order in which it will be made. Never saved in a file.
+
+Each entry is prepared at once (which frames, which camera, how deep), so that what is edited afterwards does not change
+it; the worker then makes one after the other. A persistent timer takes the steps, so that no window need stay open. All
+ends with the file that it was asked in: :func:`clear`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import itertools
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from typing import Any
+
+import bpy
+
+from ..backend.contract import Progress
+from . import reshoot, runtime
+from .errors import ReCamError
+from .planning import Step
+from .request import Request
+from .texts import tr
+
+_TICK_SECONDS = 0.05
+# Within one tick, steps are taken until this is spent: short ones together, a long one alone.
+_BUDGET_SECONDS = 0.015
+_KEPT_MESSAGES = 20
+
+_REDRAWN = ("SEQUENCE_EDITOR", "VIEW_3D")
+
+
+@dataclass(eq=False)
+class Entry:
+    """One request in the queue, as panels show it.
+
+    Attributes:
+        number: its name for as long as Blender runs.
+        request: what was asked for.
+        stage: ``preparing``, ``waiting`` (prepared, and not its turn yet) or ``running``.
+        progress: of what is done for it at the moment.
+        started: when the worker's part began, by ``time.monotonic``; 0 before.
+    """
+
+    number: int
+    request: Request
+    stage: str = "preparing"
+    progress: Progress = field(default_factory=lambda: Progress(phase="starting", step=0, total=0))
+    started: float = 0.0
+    _work: Generator[Step, None, Any] | None = None
+    _prepared: reshoot.Prepared | None = None
+    _folder: tempfile.TemporaryDirectory[str] | None = None
+
+    @property
+    def title(self) -> str:
+        """What is re-shot, seen by whom."""
+        camera = self.request.camera or tr("the scene's camera")
+        return tr("{strip}, seen by {camera}").format(strip=self.request.strip, camera=camera)
+
+    @property
+    def preview(self) -> str:
+        """A picture of the take so far, which may be gone at any time; nothing where there is none."""
+        return self.progress.preview
+
+
+_entries: list[Entry] = []
+_messages: list[runtime.Message] = []
+_numbers = itertools.count(1)
+
+after: list[Callable[[Entry, reshoot.Outcome], None]] = []
+"""Called with each entry that was made, and what came of it."""
+
+
+def add(request: Request) -> Entry:
+    """Put a request at the end of the queue, and begin."""
+    entry = Entry(next(_numbers), request)
+    _entries.append(entry)
+    runtime.busy, runtime.message = True, None
+    if not bpy.app.timers.is_registered(_tick):
+        # Persistent: closing a window ends other timers, and opening a file is told by clear().
+        bpy.app.timers.register(_tick, first_interval=0.0, persistent=True)
+    _show()
+    return entry
+
+
+def entries() -> list[Entry]:
+    """All that is not done yet: what runs first, then in the order in which it will be made."""
+    return list(_entries)
+
+
+def running() -> Entry | None:
+    """The entry at whose take the worker is, or else the first one; none where the queue is empty."""
+    return _entries[0] if _entries else None
+
+
+def find(number: int) -> Entry | None:
+    """The entry of that number, if it is not done yet."""
+    return next((each for each in _entries if each.number == number), None)
+
+
+def messages() -> list[runtime.Message]:
+    """How the latest ones ended, the newest last."""
+    return list(_messages)
+
+
+def cancel(number: int) -> None:
+    """Take an entry out of the queue. What was begun for it is undone; no harm where it is gone."""
+    entry = find(number)
+    if entry is not None:
+        _remove(entry)
+        _tell(runtime.Message(tr("Cancelled: {job}.").format(job=entry.title), "CANCEL"))
+
+
+def move(number: int, by: int) -> None:
+    """Move an entry up (negative) or down among those that wait. What runs stays first."""
+    entry = find(number)
+    if entry is None or entry.stage == "running":
+        return
+    first = 1 if _entries[0].stage == "running" else 0
+    place = min(max(first, _entries.index(entry) + by), len(_entries) - 1)
+    _entries.remove(entry)
+    _entries.insert(place, entry)
+    _show()
+
+
+def clear() -> None:
+    """End all, without a word: another file is open, or the add-on is switched off."""
+    if bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.unregister(_tick)
+    while _entries:
+        _remove(_entries[-1])
+    _messages.clear()
+
+
+def advance() -> None:
+    """Take the next steps of what runs, and of what is prepared: as many as are short."""
+    until = time.monotonic() + _BUDGET_SECONDS
+    for entry in _under_way():
+        while entry in _entries and entry._work is not None:
+            if _step(entry) or time.monotonic() > until:
+                break
+
+
+def _tick() -> float | None:
+    try:
+        advance()
+    except Exception:
+        # A defect. The others of the queue must not stand still for it.
+        traceback.print_exc()
+    return _TICK_SECONDS if _entries else None
+
+
+def _under_way() -> list[Entry]:
+    """What the worker makes, and the first that is not prepared: begun if it is their turn."""
+    if _entries and not any(each.stage == "running" for each in _entries):
+        # In their order: who is first and not prepared yet is waited for.
+        first = _entries[0]
+        if first.stage == "waiting" and first._prepared is not None:
+            first.stage, first.started = "running", time.monotonic()
+            first._work = reshoot.make(first._prepared)
+    making = [each for each in _entries if each.stage == "running"]
+    preparing = sorted((each for each in _entries if each.stage == "preparing"), key=lambda each: each.number)[:1]
+    for entry in preparing:
+        if entry._work is None:
+            entry._folder = runtime.scratch_folder()
+            entry._work = reshoot.prepare(entry.request, entry._folder.name)
+    return [*making, *preparing]
+
+
+def _step(entry: Entry) -> bool:
+    """Take one step of an entry; whether there is nothing more to do for it in this tick."""
+    assert entry._work is not None
+    before = _shown(entry)
+    try:
+        step = next(entry._work)
+    except StopIteration as end:
+        entry._work = None
+        if entry.stage == "preparing":
+            entry._prepared, entry.stage = end.value, "waiting"
+            entry.progress = dataclasses.replace(entry.progress, phase="waiting", step=0, total=0)
+        else:
+            _finished(entry, end.value)
+        _show()
+        return True
+    except ReCamError as error:
+        _failed(entry, str(error))
+        return True
+    except Exception as error:
+        # A defect, not a reason: told like one, so that the queue goes on.
+        traceback.print_exc()
+        template = tr("Re-shooting failed ({kind}: {error}). Blender's console says more.")
+        _failed(entry, template.format(kind=type(error).__name__, error=error))
+        return True
+    entry.progress = step.progress
+    if _shown(entry) != before:
+        _show()
+    return step.idle
+
+
+def _finished(entry: Entry, outcome: reshoot.Outcome) -> None:
+    _remove(entry)
+    names = ", ".join(take.strip or take.path for take in outcome.takes)
+    text = tr("Made {takes}.").format(takes=names)
+    _tell(runtime.Message(text, "CHECKMARK", outcome.warnings, outcome.notes))
+    for call in after:
+        call(entry, outcome)
+
+
+def _failed(entry: Entry, text: str) -> None:
+    _remove(entry)
+    _tell(runtime.Message(text, "ERROR"))
+
+
+def _remove(entry: Entry) -> None:
+    """Out of the queue, with all that was begun for it."""
+    if entry in _entries:
+        _entries.remove(entry)
+    runtime.busy = bool(_entries)
+    work, entry._work = entry._work, None
+    if work is not None:
+        work.close()
+    if entry._folder is not None:
+        with contextlib.suppress(OSError):
+            entry._folder.cleanup()
+
+
+def _tell(message: runtime.Message) -> None:
+    runtime.message = message
+    _messages.append(message)
+    del _messages[:-_KEPT_MESSAGES]
+    _show()
+
+
+def _shown(entry: Entry) -> tuple[object, ...]:
+    """What a redraw would change: a window may take a tenth of a second for one."""
+    told = entry.progress
+    return entry.stage, told.phase, told.step, told.total, told.preview, told.seconds_left
+
+
+def _show() -> None:
+    for manager in bpy.data.window_managers:
+        for window in manager.windows:
+            for area in window.screen.areas:
+                if area.type in _REDRAWN:
+                    area.tag_redraw()

@@ -1,0 +1,330 @@
+"""What a scene's settings mean at the moment, for panels and overlays to show: the path, its words, and what hinders.
+
+Drawing code asks :func:`look`, which answers at once with what is known. Asking keeps the answer fresh: a timer looks
+again, a while after something has changed, for as long as somebody asks. Cameras are read on a stage of their own
+(sampling.py): nothing of the user's scene is touched by being looked at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import bpy
+import numpy as np
+import numpy.typing as npt
+from bpy.app.handlers import persistent
+
+from ..backend import contract
+from ..backend.cameras import arrays
+from . import compat, movement, planning, sampling
+from .errors import ReCamError
+from .movement import Movement
+from .request import Request, chosen_footage, from_settings, why_no_footage
+
+_TICK_SECONDS = 0.1
+# After the last change: while something is dragged, nobody reads.
+_QUIET_SECONDS = 0.25
+# After the last question the timer ends.
+_INTEREST_SECONDS = 3.0
+_MOST_FRAMES = 2000
+"""A longer path is drawn, and told of, by so many of its frames."""
+
+_REDRAWN = ("SEQUENCE_EDITOR", "VIEW_3D")
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Path:
+    """A camera over some frames, as it would be drawn.
+
+    Attributes:
+        name: the camera's.
+        frames: of the scene that it moves in.
+        matrices: (n, 4, 4) camera to world in Blender's axes (it looks along -z) and units, without scale.
+        corners: (n, 4) left, right, bottom and top of the picture at distance 1, so that a corner of a frustum is
+            matrix @ (left * d, bottom * d, -d).
+        millimetres: (n,) focal length on the camera's own sensor.
+    """
+
+    name: str
+    frames: tuple[float, ...]
+    matrices: Floats
+    corners: Floats
+    millimetres: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What the settings mean.
+
+    Attributes:
+        scene: the edit.
+        strip: the footage; empty where none is chosen.
+        start, stop: the timeline frames that are re-shot, handles left out: first, and one after the last.
+        rate: of the take, frames per second.
+        size: of the footage, pixels; 0, 0 where it is not known.
+        camera_scene: the scene that the cameras move in.
+        offset: a frame of that scene, less the frame of the timeline at the same instant.
+        targets: the target cameras, one per cut.
+        source: the source camera over all the frames; None where none is chosen.
+        movement: of the first target.
+        trouble: why it cannot be known, as a sentence; empty where it is.
+        stamp: another one when something has changed that a take would show.
+    """
+
+    scene: str
+    strip: str = ""
+    start: int = 0
+    stop: int = 0
+    rate: Fraction = Fraction(24)
+    size: tuple[int, int] = (0, 0)
+    camera_scene: str = ""
+    offset: float = 0.0
+    targets: tuple[Path, ...] = ()
+    source: Path | None = None
+    movement: Movement | None = None
+    trouble: str = ""
+    stamp: str = ""
+
+    @property
+    def target(self) -> Path | None:
+        """The first target camera; None where there is none."""
+        return self.targets[0] if self.targets else None
+
+    @property
+    def count(self) -> int:
+        """How many frames are re-shot."""
+        return self.stop - self.start
+
+
+@dataclass
+class _Watched:
+    asked: float
+    seen: Seen | None = None
+    inputs: tuple[Any, ...] = ()
+    stale: bool = True
+
+
+_watched: dict[str, _Watched] = {}
+_changed_at = 0.0
+
+
+def look(scene: bpy.types.Scene) -> Seen | None:
+    """What is known of a scene's settings; None until it has been looked at. Never waits: for drawing."""
+    found = _watched.setdefault(scene.name, _Watched(0.0))
+    found.asked = time.monotonic()
+    if not bpy.app.background and not bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.register(_tick, first_interval=0.0, persistent=True)
+    return found.seen
+
+
+def look_now(scene: bpy.types.Scene) -> Seen:
+    """The same, looked up now."""
+    found = _watched.setdefault(scene.name, _Watched(time.monotonic()))
+    found.inputs, found.stale = _inputs(scene), False
+    found.seen = _look(scene)
+    return found.seen
+
+
+def touch() -> None:
+    """Something may have changed: look again soon."""
+    global _changed_at
+    _changed_at = time.monotonic()
+    for each in _watched.values():
+        each.stale = True
+
+
+def forget() -> None:
+    """Nothing has been looked at: another file is open."""
+    _watched.clear()
+
+
+# Looking
+
+
+def _look(scene: bpy.types.Scene) -> Seen:
+    rate = planning.scene_rate(scene)
+    strip = chosen_footage(scene)
+    if strip is None:
+        return Seen(scene=scene.name, rate=rate, trouble=why_no_footage(scene))
+    size = _size(scene, strip)
+    told = {"scene": scene.name, "strip": strip.name, "rate": rate, "size": size}
+    try:
+        asked = from_settings(scene)
+        start, stop = planning.shown_range(asked, strip)
+        camera_scene, first = planning.camera_time(asked, scene, strip)
+        offset = first - compat.span(strip)[0]
+        told |= {"start": start, "stop": stop, "camera_scene": camera_scene.name, "offset": offset}
+        frames = tuple(offset + each for each in _thinned(start, stop))
+        targets = tuple(_targets(asked, camera_scene, frames, size))
+        source = None
+        if asked.source_camera:
+            source = _path(camera_scene, planning.find_camera(camera_scene, asked.source_camera), frames, size)
+    except (ReCamError, contract.ContractError) as error:
+        return Seen(**told, trouble=str(error))
+    scale = camera_scene.unit_settings.scale_length
+    moved = movement.of(targets[0].matrices, targets[0].millimetres, scale)
+    stamp = _stamp(asked, strip, [*targets, *([source] if source else [])])
+    return Seen(**told, targets=targets, source=source, movement=moved, stamp=stamp)
+
+
+def _targets(
+    asked: Request, scene: bpy.types.Scene, frames: tuple[float, ...], size: tuple[int, int]
+) -> Iterator[Path]:
+    if asked.camera:
+        cuts = [sampling.Cut(planning.find_camera(scene, asked.camera), 0, len(frames))]
+    else:
+        cuts = sampling.cuts(scene, frames)
+    for camera, start, stop in cuts:
+        sampling.check_camera(camera)
+        yield _path(scene, camera, frames[start:stop], size)
+
+
+def _path(scene: bpy.types.Scene, camera: bpy.types.Object, frames: tuple[float, ...], size: tuple[int, int]) -> Path:
+    width, height = size if all(size) else (scene.render.resolution_x, scene.render.resolution_y)
+    (seen,) = sampling.sample_trajectories(scene, [sampling.View(camera, width, height)], frames, gently=True)
+    poses, lenses = arrays(seen)
+    matrices = np.stack([sampling.matrix_world_from_pose(each, scene) for each in poses])
+    fx, fy, cx, cy = lenses.T
+    corners = np.stack([-cx / fx, (width - cx) / fx, (cy - height) / fy, cy / fy], axis=-1)
+    per_millimetre = sampling.focal_intrinsics(scene, camera, 1.0, width=width, height=height).fx
+    return Path(camera.name, frames, matrices, corners, fx / per_millimetre)
+
+
+def _thinned(start: int, stop: int) -> list[int]:
+    """The frames, or so many of them that a path stays a path; the last is always among them."""
+    step = -(-(stop - start) // _MOST_FRAMES)
+    frames = list(range(start, stop, step))
+    return frames if frames[-1] == stop - 1 else [*frames, stop - 1]
+
+
+def _size(scene: bpy.types.Scene, strip: Any) -> tuple[int, int]:
+    elements = getattr(strip, "elements", None)
+    if not elements:
+        return scene.render.resolution_x, scene.render.resolution_y
+    return elements[0].orig_width, elements[0].orig_height
+
+
+def _stamp(asked: Request, strip: Any, paths: list[Path]) -> str:
+    digest = hashlib.sha256(repr((asked, compat.span(strip), compat.content_start(strip))).encode())
+    for path in paths:
+        # To what can be seen: a constraint's rounding must not make every look a new one.
+        digest.update(np.round(path.matrices, 5).tobytes())
+        digest.update(np.round(path.corners, 6).tobytes())
+    return digest.hexdigest()[:16]
+
+
+# Keeping fresh
+
+
+def _tick() -> float | None:
+    now = time.monotonic()
+    for name in [name for name, each in _watched.items() if now - each.asked > _INTEREST_SECONDS]:
+        _watched[name].stale = True
+    asked = {name: each for name, each in _watched.items() if now - each.asked <= _INTEREST_SECONDS}
+    for name, each in asked.items():
+        scene = bpy.data.scenes.get(name)
+        if scene is None:
+            del _watched[name]
+            continue
+        try:
+            _refresh(scene, each, now)
+        except Exception:
+            # A defect. It must not end the timer, nor come again ten times a second.
+            traceback.print_exc()
+            each.stale = False
+    return _TICK_SECONDS if asked else None
+
+
+def _refresh(scene: bpy.types.Scene, watched: _Watched, now: float) -> None:
+    inputs = _inputs(scene)
+    if inputs == watched.inputs and not watched.stale:
+        return
+    if inputs == watched.inputs and watched.seen is not None and now - _changed_at < _QUIET_SECONDS:
+        return
+    before = watched.seen
+    watched.inputs, watched.stale = inputs, False
+    watched.seen = _look(scene)
+    if before is None or _shown(before) != _shown(watched.seen):
+        redraw()
+
+
+def _shown(seen: Seen) -> tuple[Any, ...]:
+    return seen.strip, seen.stamp, seen.trouble, seen.rate, seen.size, seen.start, seen.stop, seen.camera_scene
+
+
+def _inputs(scene: bpy.types.Scene) -> tuple[Any, ...]:
+    """What is cheap to compare: a change of any of these is looked at without waiting for Blender to tell of it."""
+    settings, render = scene.recam, scene.render
+    strip = chosen_footage(scene)
+    return (
+        None if strip is None else (strip.name, *compat.span(strip), compat.content_start(strip)),
+        tuple(getattr(settings, name) for name in _SETTINGS),
+        *(each.name if each else "" for each in (settings.camera, settings.source_camera, settings.camera_scene)),
+        scene.camera.name if scene.camera else "",
+        (scene.use_preview_range, scene.frame_preview_start, scene.frame_preview_end),
+        (render.resolution_x, render.resolution_y, render.resolution_percentage, render.fps, render.fps_base),
+    )
+
+
+_SETTINGS = (
+    *("engine", "quality", "seed", "depth", "depth_path", "depth_scale", "subject_distance", "use_lens", "lens"),
+    *("use_camera_frame", "camera_frame", "range", "handles", "size", "width", "height", "pinned"),
+)
+
+
+def redraw() -> None:
+    """Draw sequencers and 3D views anew."""
+    for manager in bpy.data.window_managers:
+        for window in manager.windows:
+            for area in window.screen.areas:
+                if area.type in _REDRAWN:
+                    area.tag_redraw()
+
+
+@persistent
+def _after_update(scene: bpy.types.Scene, *_: object) -> None:
+    if not scene.name.startswith(sampling.STAGE):
+        touch()
+
+
+@persistent
+def _after_load(*_: object) -> None:
+    forget()
+
+
+@persistent
+def _after_undo(*_: object) -> None:
+    touch()
+
+
+_HANDLERS = (
+    ("depsgraph_update_post", _after_update),
+    ("undo_post", _after_undo),
+    ("redo_post", _after_undo),
+    ("load_post", _after_load),
+)
+
+CLASSES: tuple[Any, ...] = ()
+
+
+def register() -> None:
+    """Be told of changes."""
+    for name, handler in _HANDLERS:
+        getattr(bpy.app.handlers, name).append(handler)
+
+
+def unregister() -> None:
+    """Be told no more."""
+    for name, handler in _HANDLERS:
+        getattr(bpy.app.handlers, name).remove(handler)
+    if bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.unregister(_tick)
+    forget()

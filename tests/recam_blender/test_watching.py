@@ -1,0 +1,130 @@
+"""What the settings mean: the path, the movement in words, and why it cannot be known."""
+
+import math
+
+import bpy
+import numpy as np
+import pytest
+import shots
+from timeline import strips
+
+
+@pytest.fixture
+def edit(backend_python, folder):
+    return shots.new_edit(backend_python, folder)
+
+
+@pytest.fixture
+def look(recam, edit):
+    return lambda: recam("watching").look_now(edit)
+
+
+def test_the_path_is_where_blender_has_the_camera(recam, edit, look):
+    seen = look()
+    assert (seen.strip, seen.start, seen.stop, seen.size) == (
+        "clip",
+        shots.START,
+        shots.START + shots.FRAMES,
+        (128, 64),
+    )
+    assert seen.trouble == ""
+    assert seen.target.frames == tuple(float(shots.START + each) for each in range(shots.FRAMES))
+    for index in (0, 7):
+        edit.frame_set(shots.START + index)
+        layer = edit.view_layers[0]
+        evaluated = edit.camera.evaluated_get(layer.depsgraph)
+        assert np.allclose(seen.target.matrices[index], np.array(evaluated.matrix_world), atol=1e-6)
+    half = 18 / edit.camera.data.lens
+    assert seen.target.corners[0] == pytest.approx((-half, half, -half / 2, half / 2), rel=1e-5)
+    assert seen.target.millimetres == pytest.approx([edit.camera.data.lens] * shots.FRAMES, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        (lambda camera: None, "camera stands still, lens fixed at 50 mm"),
+        (lambda camera: _key(camera, location=(2.0, -3.0, 0.0)), "camera moves 2.0 m, lens fixed at 50 mm"),
+        (
+            lambda camera: _key(camera, location=(0.0, -2.5, 0.0), rotation_euler=(math.pi / 2, 0, -math.radians(18))),
+            "camera moves 50 cm and pans 18° right, lens fixed at 50 mm",
+        ),
+        (
+            lambda camera: _key(camera, rotation_euler=(math.pi / 2 + math.radians(5), 0, 0)),
+            "camera tilts 5.0° up, lens fixed at 50 mm",
+        ),
+        (
+            lambda camera: _key(camera, rotation_euler=(math.pi / 2, -math.radians(90), 0)),
+            "camera rolls 90° anticlockwise, lens fixed at 50 mm",
+        ),
+        (lambda camera: _key(camera.data, lens=85.0), "camera stands still, lens 50 to 85 mm"),
+    ],
+)
+def test_the_movement_in_words(recam, edit, look, key, words):
+    camera = shots.add_camera(edit, "Words")
+    camera.animation_data_clear()
+    camera.location, camera.rotation_euler = (0.0, -3.0, 0.0), (math.pi / 2, 0.0, 0.0)
+    key(camera)
+    assert look().movement.words == words
+
+
+def _key(data, **values):
+    for name, value in values.items():
+        data.keyframe_insert(name, frame=shots.START)
+        before = getattr(data, name)
+        before = before if isinstance(before, float) else tuple(before)
+        setattr(data, name, value)
+        data.keyframe_insert(name, frame=shots.START + shots.FRAMES - 1)
+        setattr(data, name, before)
+
+
+def test_a_roll_to_the_right_is_clockwise(recam, edit, look):
+    """To the camera's own right: what stands upright in the world then leans to the left in its picture."""
+    camera = shots.add_camera(edit, "Rolls")
+    camera.animation_data_clear()
+    camera.location, camera.rotation_euler = (0.0, -3.0, 0.0), (math.pi / 2, 0.0, 0.0)
+    _key(camera, rotation_euler=(math.pi / 2, math.radians(10), 0))
+    look_end = look().target.matrices[-1]
+    above = np.linalg.inv(look_end) @ (0.0, 0.0, 1.0, 1.0)  # a point straight above what the camera looks at
+    assert above[0] < 0, "seen left of the middle"
+    assert look().movement.roll == pytest.approx(10, abs=1e-3)
+
+
+def test_what_hinders_is_told_in_words(recam, edit, look):
+    edit.sequence_editor.active_strip = None
+    assert look().trouble == "Select the strip to re-shoot in the sequencer."
+    edit.sequence_editor.active_strip = strips(edit)["clip"]
+    edit.camera.data.type = "ORTHO"
+    assert "orthographic" in look().trouble
+    edit.camera = None
+    assert "There is no camera" in look().trouble
+
+
+def test_the_stamp_changes_with_what_a_take_would_show_and_not_otherwise(edit, look):
+    before = look().stamp
+    edit.frame_set(3)
+    edit.recam.show_path = False
+    strips(edit)["clip"].mute = True
+    assert look().stamp == before
+    edit.camera.data.lens = 40
+    moved = look().stamp
+    assert moved != before
+    edit.recam.subject_distance = 7
+    assert look().stamp not in (before, moved)
+
+
+def test_cuts_and_a_source_camera(recam, edit, look):
+    one, two = shots.add_camera(edit, "One", move=1), shots.add_camera(edit, "Two")
+    edit.timeline_markers.new("one", frame=1).camera = one
+    edit.timeline_markers.new("two", frame=shots.START + 4).camera = two
+    edit.recam.source_camera = bpy.data.objects["Target"]
+    seen = look()
+    assert [(each.name, len(each.frames)) for each in seen.targets] == [("One", 4), ("Two", shots.FRAMES - 4)]
+    assert (seen.source.name, len(seen.source.frames)) == ("Target", shots.FRAMES)
+    assert seen.offset == 0
+
+
+def test_drawing_asks_and_never_waits(recam, edit):
+    watching = recam("watching")
+    watching.forget()
+    assert watching.look(edit) is None
+    assert watching.look_now(edit) is watching.look(edit)
