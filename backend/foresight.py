@@ -1,16 +1,18 @@
 """What can be told of a take before it is made: how much of it would be invented, one frame of it, how steady it is.
 
 The answers of the worker's methods ``forecast``, ``still`` and ``steadiness`` (see :mod:`.serve`), as the contract's
-messages: frozen, checked, JSON both ways. Standard library only.
+messages: frozen, checked, JSON both ways. Standard library only, and numpy for :func:`moment`.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
+from .contract import Job, Trajectory
 from .messages import ContractError, Message, spec
 
-__all__ = ["CAUSES", "STEADY_KINDS", "Forecast", "Steadiness", "Still"]
+__all__ = ["CAUSES", "STEADY_KINDS", "Forecast", "Steadiness", "Still", "moment"]
 
 CAUSES = ("none", "turns", "moves", "backs", "widens", "uncovers")
 """Why a frame would be invented: nothing would be; the camera turns past what was filmed; moves past it sideways or up;
@@ -66,3 +68,27 @@ class Steadiness(Message):
     shake: float = spec("how far the picture trembles from frame to frame, in percent of its width", minimum=0)
     moves: float = spec("how far it travels in all but for that, in percent of its width", minimum=0)
     kind: str = spec("what that amounts to", choices=STEADY_KINDS)
+
+
+def moment(job: Job, index: int) -> Job:
+    """The job of one frame that ``still`` draws: frame ``index`` of a whole job's take, from 0.
+
+    Its source camera is stated: where the whole job has none, it stands at the first pose of the whole target.
+    """
+    from .cameras.trajectory import source_of
+
+    depth = job.settings.depth
+    if depth.files:
+        depth = dataclasses.replace(depth, files=(depth.files[index],))
+    return dataclasses.replace(
+        job,
+        footage=dataclasses.replace(job.footage, frames=(job.footage.frames[index],)),
+        source=_one_of(source_of(job), index),
+        target=_one_of(job.target, index),
+        settings=dataclasses.replace(job.settings, depth=depth),
+        lens=None,
+    )
+
+
+def _one_of(camera: Trajectory, index: int) -> Trajectory:
+    return dataclasses.replace(camera, poses=(camera.poses[index],), intrinsics=(camera.intrinsics[index],))

@@ -58,7 +58,7 @@ def render(job: Job, report: Callable[[Progress], None], cancelled: Callable[[],
     """
     started = time.monotonic()
     gate = pipeline.Gate(cancelled)
-    with _in_one_sentence():
+    with in_one_sentence():
         _check(job, gate)
         report(Progress(phase="reading", step=0, total=1))
         with contextlib.ExitStack() as stack:
@@ -315,7 +315,8 @@ def _rename_to_free(part: str, final: str) -> None:
 
 
 @contextlib.contextmanager
-def _in_one_sentence() -> Iterator[None]:
+def in_one_sentence() -> Iterator[None]:
+    """Whatever goes wrong within comes out as Cancelled, ContractError or RenderError."""
     try:
         yield
     except (Cancelled, ContractError, RenderError):
@@ -332,6 +333,9 @@ def _in_one_sentence() -> Iterator[None]:
         raise RenderError("There is not enough memory for frames of this size.", "memory") from error
     except OSError as error:
         raise RenderError(_about_files(error), "output") from error
+    except ImportError as error:
+        text = f"The backend's Python ({sys.executable}) lacks what it needs: {error}."
+        raise RenderError(text, "environment") from error
     except Exception as error:
         raise RenderError(f"The engine failed: {type(error).__name__}: {error}.", "engine") from error
 

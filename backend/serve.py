@@ -18,15 +18,16 @@ Nothing heavy is imported before the first job.
 from __future__ import annotations
 
 import sys
-import traceback
 from collections.abc import Callable
 from typing import Any
 
 from . import packages, rpc
-from .contract import Job, Progress
+from .answering import answered
+from .contract import Job, Progress, Result
 from .environment import SetupError, hold
 from .models import tasks as models
-from .rpc import CANCELLED, FAILED, Method, RpcError
+from .previewing import tasks as previewing
+from .rpc import Method
 
 
 def serve(log: str | None = None) -> None:
@@ -52,18 +53,12 @@ def _check(job: Job) -> dict[str, Any]:
 
 
 def _render(job: Job, report: Callable[[Progress], None], cancelled: Callable[[], bool]) -> dict[str, Any]:
-    try:
-        from .render import Cancelled, RenderError, render
-    except ImportError as error:
-        text = f"The backend's Python ({sys.executable}) lacks what it needs: {error}."
-        raise RpcError(FAILED, text, kind="environment") from error
-    try:
-        return render(job, report, cancelled).to_json()
-    except Cancelled:
-        raise RpcError(CANCELLED, "The job was cancelled.", kind="cancelled") from None
-    except RenderError as error:
-        traceback.print_exception(error.__cause__ or error)
-        raise RpcError(FAILED, str(error), kind=error.kind) from error
+    def work() -> Result:
+        from .render import render
+
+        return render(job, report, cancelled)
+
+    return answered(work)
 
 
 _JOB = frozenset({"job"})
@@ -74,5 +69,5 @@ def _job(job: object) -> Job:
     return Job.from_json(job)
 
 
-TASKS = {"render": Method(_JOB, _job, _render), **models.TASKS}
+TASKS = {"render": Method(_JOB, _job, _render), **previewing.TASKS, **models.TASKS}
 QUERIES = {"check": Method(_JOB, _job, _check), **models.QUERIES}

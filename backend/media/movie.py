@@ -98,14 +98,18 @@ class Movie:
 
     def frame(self, index: int) -> Picture:
         """Frame ``index`` as (height, width, 3 or 4) RGB(A): uint8, or uint16 where the file has more than 8 bits."""
-        frame = self._at(self._start + _round(index * self._step))
-        ended = self._next is None and frame.pts + self._step <= self._start + index * self._step
-        if ended and index >= max(self.clip.frames, 1):
-            raise FootageError(
-                f"{self._path!r} ends after {self.clip.frames} frames, but frame {index} was asked for: "
-                "was the file replaced by a shorter one?"
-            )
-        return self._convert(frame)
+        return self._convert(self._frame(index))
+
+    def small(self, index: int, side: int) -> Picture:
+        """Frame ``index``, its longer side no more than ``side`` pixels: RGB, uint8, and quick rather than exact."""
+        frame = self._frame(index)
+        share = min(1.0, side / max(frame.width, frame.height))
+        size = {name: max(1, round(share * getattr(frame, name))) for name in ("width", "height")}
+        try:
+            picture: Picture = frame.reformat(format="rgb24", interpolation=Interpolation.AREA, **size).to_ndarray()
+        except (av.error.FFmpegError, ValueError) as error:
+            raise self._damaged(error) from error
+        return self._turned(picture)
 
     def close(self) -> None:
         self._kept.clear()
@@ -122,6 +126,16 @@ class Movie:
         self.close()
 
     # Which frame
+
+    def _frame(self, index: int) -> Any:
+        frame = self._at(self._start + _round(index * self._step))
+        ended = self._next is None and frame.pts + self._step <= self._start + index * self._step
+        if ended and index >= max(self.clip.frames, 1):
+            raise FootageError(
+                f"{self._path!r} ends after {self.clip.frames} frames, but frame {index} was asked for: "
+                "was the file replaced by a shorter one?"
+            )
+        return frame
 
     def _at(self, pts: int) -> Any:
         """The decoded frame on screen at ``pts``, in ticks of the stream."""
@@ -260,9 +274,12 @@ class Movie:
             picture: Picture = converted.to_ndarray()
         except (av.error.FFmpegError, ValueError) as error:
             raise self._damaged(error) from error
-        if self._turn and clip.rotation:
+        return self._turned(picture)
+
+    def _turned(self, picture: Picture) -> Picture:
+        if self._turn and self.clip.rotation:
             # Positive k turns counter-clockwise, as FFmpeg's angle does.
-            picture = np.rot90(picture, clip.rotation // 90)
+            picture = np.rot90(picture, self.clip.rotation // 90)
         return np.ascontiguousarray(picture)
 
     def _describe(self) -> Clip:

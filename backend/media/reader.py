@@ -8,6 +8,7 @@ from fractions import Fraction
 from types import TracebackType
 from typing import Self
 
+import cv2
 import numpy as np
 
 from ..contract import Footage
@@ -86,14 +87,29 @@ class FootageReader:
         Raises:
             FootageError: the file is damaged, has vanished or ends too early.
         """
+        return self.shown(self._footage.frames[timeline_index])
+
+    def shown(self, index: int) -> Picture:
+        """Frame ``index`` of the footage itself, wherever the timeline shows it. As :meth:`frame` else."""
         if self._closed:
             raise FootageError("the footage has been closed")
-        index = self._footage.frames[timeline_index]
         if self._shown is None or self._shown[0] != index:
             picture = self._movie.frame(index) if self._movie else self._picture(index)
             picture.flags.writeable = False
             self._shown = index, picture
         return self._shown[1]
+
+    def small(self, timeline_index: int, side: int) -> Picture:
+        """The same, its longer side no more than ``side`` pixels: RGB, uint8, and quick rather than exact."""
+        if self._movie is not None and not self._closed:
+            return self._movie.small(self._footage.frames[timeline_index], side)
+        picture = self.frame(timeline_index)[..., :3]
+        if picture.dtype == np.uint16:
+            picture = (picture >> 8).astype(np.uint8)
+        share = min(1.0, side / max(self.width, self.height))
+        size = (max(1, round(share * self.width)), max(1, round(share * self.height)))
+        shrunk: Picture = cv2.resize(np.ascontiguousarray(picture), size, interpolation=cv2.INTER_AREA)
+        return shrunk
 
     def close(self) -> None:
         self._closed = True

@@ -62,6 +62,9 @@ class Shake:
             is least: frames that are missing or repeated make a pan judder, but along one line.
         roll: the same about the picture's middle, degrees.
         shared: how much of the picture's border moves so, from 0 to 1.
+        travel: how far the picture goes without all that, most of its border, as a share of its longer side: by pans,
+            zooms, rolls and moves; the farthest that it comes from where it was, in the run between cuts that goes
+            farthest.
         frames: how many the above is known of: those that repeat the one before, or are cut off from it, are not.
     """
 
@@ -69,6 +72,7 @@ class Shake:
     roll: float = 0.0
     shared: float = 0.0
     frames: int = 0
+    travel: float = 0.0
 
     @property
     def is_handheld(self) -> bool:
@@ -109,6 +113,7 @@ def measure(frames: Iterable[Image], *, rate: float = 24.0) -> Shake:
         roll=float(np.degrees(_deviation(trembling[:, 3:])[0])),
         shared=float(np.average([run.shared for run in known], weights=[len(run.whole) for run in known])),
         frames=len(trembling),
+        travel=max(run.travel for run in known) / _SIDE,
     )
 
 
@@ -197,6 +202,7 @@ _AT_BORDER = ((_ROW % (_CELLS - 1)) * (_COLUMN % (_CELLS - 1))) == 0
 class _Trembling:
     whole: _Array  # (frames, 4): what the picture does as a whole: x and y in pixels, growth, roll in radians
     shared: float  # by how much of its border
+    travel: float  # pixels that the steady part of it covers
 
 
 def _trembling(run: _Run, window: float) -> _Trembling | None:
@@ -210,10 +216,17 @@ def _trembling(run: _Run, window: float) -> _Trembling | None:
     filled = np.where(np.isnan(moves), np.nanmedian(moves, axis=1, keepdims=True), moves)[:, cells]
     path = np.cumsum(np.concatenate([np.zeros_like(filled[:1]), filled]), axis=0)
     different = len(moves) / run.frames
-    parts = path - _steady(path, max(_FEWEST_FRAMES, round(window * different)))
+    steady = _steady(path, max(_FEWEST_FRAMES, round(window * different)))
+    parts = path - steady
     whole, rest = _as_a_whole(parts, (_CENTRES * run.size)[cells])
     agrees = _length(rest) < _AGREES * _length(parts)
-    return _Trembling(whole, float(agrees[_AT_BORDER[cells]].mean()))
+    at_border = _AT_BORDER[cells]
+    return _Trembling(whole, float(agrees[at_border].mean()), _travel(steady[:, at_border]))
+
+
+def _travel(steady: _Array) -> float:
+    """How far most of the cells (frames, n, 2) come from where they were."""
+    return float(np.median(np.linalg.norm(steady - steady[0], axis=2), axis=1).max())
 
 
 def _steady(path: _Array, window: int) -> _Array:

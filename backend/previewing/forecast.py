@@ -1,0 +1,266 @@
+"""The forecast: how much of each frame of a take would have to be invented.
+
+As `reproject` would find it, at about a quarter of the size along each side. No footage is decoded: what is seen of it
+follows from the cameras and the depth alone. Over a plane not even a picture is drawn (:mod:`.planes`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..cameras.trajectory import source_of
+from ..contract import EngineSettings, Job, Progress, Trajectory
+from ..engines import Image, Shot
+from ..foresight import Forecast
+from ..media.depthmaps import open_depth
+from ..pipeline import Ahead, Gate
+from ..reproject import draw, edges, fill, raster, supports, views
+from ..reproject.compiled import must_compile
+from ..reproject.views import Cameras
+from . import planes
+from .planes import View
+from .sizes import quarter, shrunk_depth
+
+MOST_FRAMES = 250
+"""Frames that are drawn, where depth is known; between them shares are interpolated. Cuts of ten seconds and less, as
+nearly all are, have no more."""
+
+_NONE = 0.005  # a share that is told as 0 %
+_MOVE = 1e-3  # metres: a camera that moves less sees nothing else; as in reproject
+_PHASE = "forecasting"
+
+Floats = npt.NDArray[np.float32]
+Report = Callable[[Progress], None]
+
+
+def forecast(job: Job, report: Report, cancelled: Callable[[], bool]) -> Forecast:
+    """How much of each frame of a job's take the footage does not show.
+
+    Args:
+        job: any; its engine and its output's path do not matter.
+        report: told of the frames that are done.
+        cancelled: asked at every frame.
+
+    Raises:
+        Cancelled: ``cancelled`` said so.
+        FootageError: a depth file cannot be read.
+    """
+    gate = Gate(cancelled)
+    width, height = (quarter(side) for side in (job.output.width, job.output.height))
+    source = views.cameras(source_of(job), job.footage.width, job.footage.height)
+    target = views.cameras(job.target, width, height)
+    # Where no camera changes its place and the source camera none of its direction, depth changes nothing.
+    if job.settings.depth.kind == "plane" or not (_part(source, target) or _moves(source)):
+        shares = _over_plane(source, target, job.subject_distance, gate)
+        return _told(shares, shares, _views(source, target, shares), job.subject_distance)
+    return _by_depth(job, source, target, report, gate)
+
+
+def _part(source: Cameras, target: Cameras) -> bool:
+    return bool(np.abs(target.poses[:, :3, 3] - source.poses[:, :3, 3]).max() > _MOVE)
+
+
+def _moves(source: Cameras) -> bool:
+    return bool(np.ptp(source.poses, axis=0).max() > _MOVE)
+
+
+def _told(shares: Floats, outside: Floats, worst: tuple[View, View], distance: float) -> Forecast:
+    outside = np.minimum(outside, shares)
+    most = int(shares.argmax())
+    if shares[most] < _NONE:
+        cause = "none"
+    elif outside[most] < 0.5 * shares[most]:
+        cause = "uncovers"
+    else:
+        cause = planes.blame(*worst, distance)
+    return Forecast(shares=_shares(shares), outside=_shares(outside), cause=cause)
+
+
+def _shares(found: Floats) -> tuple[float, ...]:
+    """To a hundredth of a percent: more is neither known nor worth sending."""
+    return tuple(round(min(max(float(each), 0.0), 1.0), 4) for each in found)
+
+
+def _views(source: Cameras, target: Cameras, shares: Floats) -> tuple[View, View]:
+    """The two cameras where most is to be invented."""
+    at = int(shares.argmax())
+    one, other = (View(each.poses[at], each.lenses[at], each.width, each.height) for each in (source, target))
+    return one, other
+
+
+# Over a plane
+
+
+def _over_plane(source: Cameras, target: Cameras, distance: float, gate: Gate) -> Floats:
+    shares = np.empty(len(target.poses), np.float32)
+    for index in range(len(shares)):
+        gate.check()
+        one = View(source.poses[index], source.lenses[index], source.width, source.height)
+        other = View(target.poses[index], target.lenses[index], target.width, target.height)
+        shares[index] = planes.share_beside(one, other, distance)
+    return shares
+
+
+# By depth
+
+
+class _Small(NamedTuple):
+    """A job's geometry, small, at the frames that are drawn.
+
+    Attributes:
+        places: their timeline indices.
+        depths: their depth, float32 metres.
+        source, target: the cameras at these frames, on frames of the small sizes.
+        finer: by how much the take is wider and higher than what is drawn here.
+    """
+
+    places: npt.NDArray[np.intp]
+    depths: list[Floats]
+    source: Cameras
+    target: Cameras
+    finer: tuple[float, float]
+
+
+def _by_depth(job: Job, source: Cameras, target: Cameras, report: Report, gate: Gate) -> Forecast:
+    look = _read(job, source, target, report, gate)
+    count = len(look.places)
+    lacks, beside = np.empty(count, np.float32), np.empty(count, np.float32)
+    kept = _kept(job, look, gate)
+    for step in range(count):
+        gate.check()
+        lacks[step], beside[step] = _lack(look, step, kept, job.subject_distance)
+    everywhere = np.arange(len(job))
+    shares, outside = (np.interp(everywhere, look.places, each).astype(np.float32) for each in (lacks, beside))
+    worst = _views(look.source, look.target, lacks)
+    return _told(shares, outside, worst, _middle(look.depths[int(lacks.argmax())], job.subject_distance))
+
+
+def _read(job: Job, source: Cameras, target: Cameras, report: Report, gate: Gate) -> _Small:
+    """Read the depth, each map shrunk at once."""
+    length, footage = len(job), job.footage
+    places = np.unique(np.linspace(0, length - 1, min(length, MOST_FRAMES)).round().astype(np.intp))
+    step = max(1, round(max(footage.width, footage.height) / max(target.width, target.height)))
+    width, height = max(2, footage.width // step), max(2, footage.height // step)
+    phase = "preparing (first use: compiling, about half a minute)" if must_compile() else _PHASE
+    depths = []
+    with _ahead(job, places, gate) as maps:
+        for index in range(len(places)):
+            report(Progress(phase=phase if index == 0 else _PHASE, step=index, total=len(places)))
+            depths.append(shrunk_depth(maps.frame(index), width, height))
+    return _Small(
+        places=places,
+        depths=depths,
+        source=_at(source, places).shrunk(width, height),
+        target=_at(target, places),
+        finer=(job.output.width / target.width, job.output.height / target.height),
+    )
+
+
+@contextlib.contextmanager
+def _ahead(job: Job, places: npt.NDArray[np.intp], gate: Gate) -> Iterator[Ahead]:
+    """The depth at some of the timeline's frames, read ahead of being asked for."""
+    width, height = job.footage.width, job.footage.height
+    maps = open_depth(job.settings.depth, width, height)
+
+    class Chosen:
+        @staticmethod
+        def frame(index: int) -> Floats:
+            return maps.frame(int(places[index]))
+
+    opened = Ahead(
+        lambda: contextlib.nullcontext(Chosen()),
+        name="depth",
+        length=len(places),
+        width=width,
+        height=height,
+        gate=gate,
+    )
+    with opened:
+        yield opened
+
+
+def _at(cameras: Cameras, places: npt.NDArray[np.intp]) -> Cameras:
+    return cameras._replace(poses=cameras.poses[places], lenses=cameras.lenses[places])
+
+
+class _Blank:
+    """Footage of the small size without anything on it: what it shows does not matter."""
+
+    def __init__(self, look: _Small) -> None:
+        self.width, self.height = look.source.width, look.source.height
+        self._blank = np.zeros((self.height, self.width, 3), np.uint8)
+
+    def frame(self, _index: int, /) -> Image:
+        return self._blank
+
+
+class _Depths:
+    def __init__(self, look: _Small) -> None:
+        self._depths = look.depths
+
+    def frame(self, index: int, /) -> Floats:
+        return self._depths[index]
+
+
+def _kept(job: Job, look: _Small, gate: Gate) -> list[supports.Support]:
+    """What `reproject` would keep of other frames, to look behind what is in the way in this one."""
+    shot = Shot(
+        footage=_Blank(look),
+        depth=_Depths(look),
+        source=_chosen(job.target, look.places),  # not asked for, nor is more than the length of the other
+        target=_chosen(job.target, look.places),
+        subject_distance=job.subject_distance,
+        settings=EngineSettings(),
+        width=look.target.width,
+        height=look.target.height,
+    )
+    return supports.gather(shot, look.source, look.target, lambda *_args, **_known: gate.check())
+
+
+def _chosen(camera: Trajectory, places: npt.NDArray[np.intp]) -> Trajectory:
+    poses = tuple(camera.poses[place] for place in places)
+    return dataclasses.replace(camera, poses=poses, intrinsics=tuple(camera.intrinsics[place] for place in places))
+
+
+def _lack(look: _Small, step: int, kept: list[supports.Support], distance: float) -> tuple[float, float]:
+    """The share of a frame that is to be invented, and how much of that lies beside what was filmed."""
+    source, target = look.source, look.target
+    q = edges.grid(look.depths[step])
+    across = views.between(source, step, target, step).single()
+    tears = np.zeros(q.shape, np.uint8)
+    cuts = np.full((*q.shape, 2), 127, np.uint8)
+    # Sides of a step part when they come apart by as much of the take's own pixels, not of these.
+    edges.find_tears(q, across * np.array([[look.finer[0]], [look.finer[1]], [1]], np.float32), tears)
+    nearest = 1 / (draw.NEAREST * distance)
+    buffer = np.empty((target.height * raster.SAMPLES, target.width * raster.SAMPLES), np.float32)
+    raster.draw(q, tears, cuts, across, np.float32(nearest), buffer)
+    covered = _covered(buffer)
+    if kept and (covered < 1).any():
+        blank = np.zeros((*covered.shape, 4), np.float32)
+        supports.fill_from(kept, step, q, source, target, nearest, fill.flatten(buffer), blank, covered)
+    lack = 1 - covered
+    if not lack.any():
+        return 0.0, 0.0
+    # Without tears the picture is a skin over all that was filmed: what is not under it lies beside.
+    tears[:] = 0
+    raster.draw(q, tears, cuts, across, np.float32(nearest), buffer)
+    return float(lack.mean()), float(np.minimum(lack, 1 - _covered(buffer)).mean())
+
+
+def _covered(buffer: Floats) -> Floats:
+    """The share of each pixel's samples that something covers."""
+    count = raster.SAMPLES
+    there = (buffer >= 0).reshape(buffer.shape[0] // count, count, buffer.shape[1] // count, count)
+    return there.mean(axis=(1, 3), dtype=np.float32)
+
+
+def _middle(depth: Floats, otherwise: float) -> float:
+    """Metres to the middle one of what is seen."""
+    known = depth[np.isfinite(depth) & (depth > 0)]
+    return float(np.median(known)) if known.size else otherwise
