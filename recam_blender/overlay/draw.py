@@ -13,6 +13,7 @@ import gpu
 import numpy as np
 
 from ..texts import tr
+from ..watching import Path, Seen
 from . import frusta, pens, state, where
 
 _PATH, _FRUSTUM, _CURRENT = 2.0, 1.0, 2.0
@@ -22,25 +23,39 @@ _PALE = 0.55
 _GAP = 4.0
 """Between words, in pixels."""
 
+Eye = tuple[float, ...]
+"""Where a view looks from that looks through one of the cameras; empty for all others."""
+Drawn = tuple[Any, Any, float]
+"""Points, colour, and width of some lines."""
 
-class _Plan(NamedTuple):
+
+class Plan(NamedTuple):
     """What is drawn of an edit, before anything of it is on the graphics card.
 
     Attributes:
-        key: changes with all that the lines depend on.
-        shares: of the target's frames; None where there is no fresh forecast.
-        wrong: how the first views differ, where they do.
+        seen: what the edit's settings mean.
+        settings: its Scene.recam.
+        size: how deep frusta are, in Blender units.
+        shares: for each target what of its frames would be invented; None where no fresh forecast says so.
+        wrong: how the first views of target and source differ, where they do.
+        eye: where the view looks from, if it looks through one of these cameras.
     """
 
-    key: tuple[Any, ...]
-    seen: Any
+    seen: Seen
     settings: Any
     size: float
-    indexes: list[int]
-    shares: list[float] | None
+    shares: tuple[list[float] | None, ...]
     wrong: frusta.Mismatch | None
-    through: str
-    """The name of the camera that the view looks through, if that is the target or the source."""
+    eye: Eye
+
+    def chosen(self, path: Path) -> list[int]:
+        """The places of the frames with a frustum, those left out that the view would be in."""
+        far = self.far(path)
+        return [each for each in frusta.chosen(len(path.frames), self.settings.frustum_step) if far[each]]
+
+    def far(self, path: Path) -> Any:
+        """Which frames are far enough from the view's own eye to be drawn."""
+        return frusta.away_from(path.matrices, self.eye, self.size) if self.eye else np.ones(len(path.frames), bool)
 
 
 _kept: dict[str, tuple[tuple[Any, ...], list[pens.Lines]]] = {}
@@ -61,7 +76,7 @@ def lines() -> None:
     region, scale = context.region, pens.scale(context)
     gpu.state.blend_set("ALPHA")
     gpu.state.depth_test_set("NONE")
-    for each in (*_standing(plan, colours, context), *_current(plan, colours, context)):
+    for each in (*_standing(plan, colours), *(pens.Lines(*each) for each in current_lines(plan, colours, context))):
         each.draw((region.width, region.height), colours.edge, scale)
     gpu.state.blend_set("NONE")
 
@@ -73,13 +88,13 @@ def words() -> None:
     if plan is None:
         return
     colours = pens.of_view(context)
-    pen = pens.Words(pens.scale(context), dark=colours.edge[0] < 0.5)
-    labels = _labels(plan, colours, context)
-    if not labels:
+    found = labels(plan, colours, context.scene)
+    if not found:
         return
-    spots = where.on_region([place for _, place, _ in labels], context)
+    pen = pens.Words(pens.scale(context), dark=colours.edge[0] < 0.5)
+    spots = where.on_region([place for _, place, _ in found], context).tolist()
     boxes, texts = [], []
-    for (text, _, colour), (x, y) in zip(labels, spots.tolist(), strict=True):
+    for (text, _, colour), (x, y) in zip(found, spots, strict=True):
         if 0 <= x < context.region.width and 0 <= y < context.region.height:
             boxes.append((x + _GAP, y, *pen.size(text)))
             texts.append((text, colour))
@@ -87,140 +102,133 @@ def words() -> None:
         pen.write(texts[index][0], *boxes[index][:2], texts[index][1])
 
 
-def _plan(context: bpy.types.Context) -> _Plan | None:
+def _plan(context: bpy.types.Context) -> Plan | None:
     if not context.space_data.overlay.show_overlays:
         return None
     seen = where.seen_here(context)
-    if seen is None or seen.target is None or not len(seen.target.matrices):
+    if seen is None or seen.target is None:
         return None
     settings = bpy.data.scenes[seen.scene].recam
     if not (settings.show_path or settings.show_frusta or settings.show_numbers):
         return None
-    return plan_for(seen, settings, context.scene.unit_settings.scale_length, _own(seen, context))
-
-
-def _own(seen: Any, context: bpy.types.Context) -> str:
+    eye: Eye = ()
     camera = where.looks_through(context)
-    names = {path.name for path in (seen.target, seen.source) if path is not None}
-    return camera.name if camera is not None and camera.name in names | set(seen.cameras) else ""
+    if camera is not None and camera.name in {path.name for path in _paths(seen)}:
+        eye = tuple(context.region_data.view_matrix.inverted().translation)
+    return plan_for(seen, settings, context.scene.unit_settings.scale_length, eye)
 
 
-def plan_for(seen: Any, settings: Any, unit: float, through: str = "") -> _Plan:
+def plan_for(seen: Seen, settings: Any, unit: float, eye: Eye = ()) -> Plan:
     """What is to be drawn.
 
     Args:
-        seen: watching.Seen with a target.
+        seen: with a target.
         settings: Scene.recam of the edit.
         unit: metres per Blender unit.
-        through: the name of the camera that the view looks through, where that is one of those drawn.
+        eye: where the view looks from, if it looks through one of these cameras.
     """
     distance = settings.subject_distance / unit
-    size = settings.frustum_size or frusta.automatic_size(seen.target.matrices, distance)
-    forecast = state.forecast(seen.scene, seen.strip)
-    shares = None
-    if forecast is not None and not forecast.stale:
-        known = [forecast.at(seen.start + index) for index in range(len(seen.target.frames))]
-        shares = [each for each in known if each is not None]
-        shares = shares if len(shares) == len(known) else None
+    sizes = [frusta.automatic_size(path.matrices, distance) for path in seen.targets]
     wrong = None
-    if seen.source is not None and len(seen.source.matrices):
-        wrong = frusta.mismatch(seen.target.matrices[0], seen.source.matrices[0], distance)
-    return _Plan(
-        key=(seen.stamp, settings.show_path, settings.show_frusta, settings.frustum_step, size, forecast, through),
+    if seen.source is not None:
+        wrong = frusta.mismatch(seen.targets[0].matrices[0], seen.source.matrices[0], distance)
+    return Plan(
         seen=seen,
         settings=settings,
-        size=size,
-        indexes=frusta.chosen(len(seen.target.frames), settings.frustum_step),
-        shares=shares,
+        size=settings.frustum_size or max(sizes),
+        shares=tuple(_shares(seen, path) for path in seen.targets),
         wrong=wrong,
-        through=through,
+        eye=eye,
     )
+
+
+def _shares(seen: Seen, path: Path) -> list[float] | None:
+    forecast = state.forecast(seen.scene, seen.strip)
+    if forecast is None or forecast.stale:
+        return None
+    known = [forecast.at(round(frame - seen.offset)) for frame in path.frames]
+    return None if None in known else [each for each in known if each is not None]
+
+
+def _paths(seen: Seen) -> list[Path]:
+    """What is drawn, the important ones last: over the others."""
+    return [*([seen.source] if seen.source is not None else []), *seen.targets]
 
 
 # Lines
 
 
-def _standing(plan: _Plan, colours: pens.Pens, context: bpy.types.Context) -> list[pens.Lines]:
+def _standing(plan: Plan, colours: pens.Pens) -> list[pens.Lines]:
     """What does not change with the frame, kept for as long as it can be."""
-    eye = tuple(context.region_data.view_matrix.inverted().translation) if plan.through else ()
-    key = (*plan.key, colours, *(round(each, 4) for each in eye))
-    before = _kept.get(plan.seen.scene)
+    seen, settings = plan.seen, plan.settings
+    key = (
+        *(seen.stamp, state.forecast(seen.scene, seen.strip), plan.size, plan.wrong is None, colours),
+        *(settings.show_path, settings.show_frusta, settings.frustum_step),
+        *(round(each, 4) for each in plan.eye),
+    )
+    before = _kept.get(seen.scene)
     if before is None or before[0] != key:
-        made = [pens.Lines(*each) for each in standing_lines(plan, colours, eye)]
-        _kept[plan.seen.scene] = before = (key, made)
+        before = (key, [pens.Lines(*each) for each in standing_lines(plan, colours)])
+        _kept[seen.scene] = before
     return before[1]
 
 
-def standing_lines(plan: _Plan, colours: pens.Pens, eye: tuple[float, ...] = ()) -> list[tuple[Any, Any, float]]:
-    """Points, colour and width of all lines that do not change with the frame.
-
-    ``eye`` is where the view looks from, if it looks through one of these cameras: what passes by there is left out.
-    """
-    found: list[tuple[Any, Any, float]] = []
-    for path, colour in ((plan.seen.source, colours.source), (plan.seen.target, colours.target)):
-        if path is None or not len(path.matrices):
-            continue
-        target = path is plan.seen.target
-        shares = plan.shares if target else None
-        far = frusta.away_from(path.matrices, eye, plan.size) if eye else np.ones(len(path.matrices), bool)
-        if plan.settings.show_path and len(path.matrices) > 1:
-            found += _path(path, shares, colour, far)
-        if plan.settings.show_frusta:
-            found += _frusta(plan, path, shares, colour, far, first=target)
-    if plan.wrong is not None and plan.settings.show_frusta:
-        target = plan.seen.target
-        points = frusta.frustum_lines(target.matrices[:1], target.corners[:1], plan.size)
-        if not eye or frusta.away_from(target.matrices[:1], eye, plan.size)[0]:
-            found.append((points, colours.wrong, _CURRENT))
+def standing_lines(plan: Plan, colours: pens.Pens) -> list[Drawn]:
+    """All lines that do not change with the frame."""
+    found: list[Drawn] = []
+    seen = plan.seen
+    if seen.source is not None:
+        found += _of_path(plan, seen.source, None, colours.source)
+    for path, shares in zip(seen.targets, plan.shares, strict=True):
+        found += _of_path(plan, path, shares, colours.target)
+    first = seen.targets[0]
+    if plan.wrong is not None and plan.settings.show_frusta and plan.far(first)[0]:
+        found.append((_frusta(plan, first, [0]), colours.wrong, _CURRENT))
     return found
 
 
-def _path(path: Any, shares: list[float] | None, colour: pens.Colour, far: Any) -> list[tuple[Any, Any, float]]:
-    kept = np.repeat(far[:-1] & far[1:], 2)
-    if not kept.any():
-        return []
-    points = frusta.path_lines(path.matrices)[kept]
-    if shares is None:
-        return [(points, colour, _PATH)]
-    colours = frusta.ramp(shares)
-    pairs = np.stack((colours[:-1], colours[1:]), axis=1).reshape(-1, 4)[kept]
-    return [(points, np.ascontiguousarray(pairs), _PATH + 1)]
+def _of_path(plan: Plan, path: Path, shares: list[float] | None, colour: pens.Colour) -> list[Drawn]:
+    found: list[Drawn] = []
+    far = plan.far(path)
+    pairs = np.repeat(far[:-1] & far[1:], 2)
+    if plan.settings.show_path and pairs.any():
+        points = frusta.path_lines(path.matrices)[pairs]
+        if shares is None:
+            found.append((points, colour, _PATH))
+        else:
+            ramp = frusta.ramp(shares)
+            both = np.stack((ramp[:-1], ramp[1:]), axis=1).reshape(-1, 4)
+            found.append((points, np.ascontiguousarray(both[pairs]), _PATH + 1))
+    if plan.settings.show_frusta:
+        indexes = plan.chosen(path)
+        if plan.wrong is not None and path is plan.seen.targets[0]:
+            indexes = [each for each in indexes if each]
+        if indexes and shares is None:
+            found.append((_frusta(plan, path, indexes), (*colour[:3], _PALE), _FRUSTUM))
+        elif indexes and shares is not None:
+            ramp = frusta.ramp([shares[each] for each in indexes], _PALE)
+            ends = np.repeat(ramp, 2 * frusta.LINES_PER_FRUSTUM, axis=0)
+            found.append((_frusta(plan, path, indexes), ends, _FRUSTUM))
+    return found
 
 
-def _frusta(
-    plan: _Plan, path: Any, shares: list[float] | None, colour: pens.Colour, far: Any, *, first: bool
-) -> list[tuple[Any, Any, float]]:
-    indexes = [each for each in plan.indexes if each < len(path.matrices) and far[each]]
-    if first and plan.wrong is not None:
-        indexes = [each for each in indexes if each]
-    if not indexes:
-        return []
-    points = frusta.frustum_lines(path.matrices[indexes], path.corners[indexes], plan.size)
-    if shares is None:
-        return [(points, (*colour[:3], _PALE), _FRUSTUM)]
-    colours = frusta.ramp([shares[each] for each in indexes], _PALE)
-    return [(points, np.repeat(colours, 2 * frusta.LINES_PER_FRUSTUM, axis=0), _FRUSTUM)]
-
-
-def _current(plan: _Plan, colours: pens.Pens, context: bpy.types.Context) -> list[pens.Lines]:
+def current_lines(plan: Plan, colours: pens.Pens, context: bpy.types.Context) -> list[Drawn]:
     """The frusta of this frame, brighter."""
-    if not plan.settings.show_frusta:
-        return []
-    found = []
-    for path, colour in ((plan.seen.source, colours.source), (plan.seen.target, colours.current)):
+    found: list[Drawn] = []
+    for path in _paths(plan.seen) if plan.settings.show_frusta else ():
         index = current_index(path, context.scene)
-        if index is None or plan.through == path.name or (plan.through and path is plan.seen.target):
-            continue
-        part = slice(index, index + 1)
-        points = frusta.frustum_lines(path.matrices[part], path.corners[part], plan.size)
-        found.append(pens.Lines(points, colour, _CURRENT))
+        if index is not None and plan.far(path)[index]:
+            colour = colours.source if path is plan.seen.source else colours.current
+            found.append((_frusta(plan, path, [index]), colour, _CURRENT))
     return found
 
 
-def current_index(path: Any | None, scene: bpy.types.Scene) -> int | None:
-    """Which of a path's frames is the scene's own, if one is."""
-    if path is None or not len(path.matrices):
-        return None
+def _frusta(plan: Plan, path: Path, indexes: list[int]) -> frusta.Points:
+    return frusta.frustum_lines(path.matrices[indexes], path.corners[indexes], plan.size)
+
+
+def current_index(path: Path, scene: bpy.types.Scene) -> int | None:
+    """The place in a path of the scene's own frame, if it is one of the path's."""
     now = scene.frame_current + scene.frame_subframe
     index = int(np.abs(np.asarray(path.frames) - now).argmin())
     return index if abs(path.frames[index] - now) <= 0.5 else None
@@ -229,39 +237,36 @@ def current_index(path: Any | None, scene: bpy.types.Scene) -> int | None:
 # Words
 
 
-def _labels(
-    plan: _Plan, colours: pens.Pens, context: bpy.types.Context
+def labels(
+    plan: Plan, colours: pens.Pens, scene: bpy.types.Scene
 ) -> list[tuple[str, tuple[float, float, float], pens.Colour]]:
     """Text, place and colour, the important ones first."""
-    target = plan.seen.target
     found = []
-    eye = tuple(context.region_data.view_matrix.inverted().translation) if plan.through else ()
-    far = frusta.away_from(target.matrices, eye, plan.size) if eye else np.ones(len(target.matrices), bool)
-    if plan.wrong is not None and far[0]:
-        unit = context.scene.unit_settings.scale_length
-        found.append((mismatch_words(plan.wrong, unit), _place(plan, 0, lower=True), colours.wrong))
-    if plan.settings.show_numbers:
-        now = current_index(target, context.scene)
-        ends = (0, len(target.frames) - 1)
-        worst = int(np.argmax(plan.shares)) if plan.shares else None
-        indexes = [*dict.fromkeys(i for i in (now, *ends, worst, *plan.indexes) if i is not None)]
-        for index in indexes:
-            if far[index]:
-                colour = colours.current if index == now else colours.target
-                found.append((label(plan, index), _place(plan, index), colour))
+    first = plan.seen.targets[0]
+    if plan.wrong is not None and plan.far(first)[0]:
+        words = mismatch_words(plan.wrong, scene.unit_settings.scale_length)
+        found.append((words, _place(plan, first, 0, lower=True), colours.wrong))
+    if not plan.settings.show_numbers:
+        return found
+    for path, shares in zip(plan.seen.targets, plan.shares, strict=True):
+        far, now = plan.far(path), current_index(path, scene)
+        worst = int(np.argmax(shares)) if shares else None
+        wanted = (now, 0, len(path.frames) - 1, worst, *plan.chosen(path))
+        for index in dict.fromkeys(each for each in wanted if each is not None and far[each]):
+            text = label(path.frames[index], shares[index] if shares else None)
+            found.append((text, _place(plan, path, index), colours.current if index == now else colours.target))
     return found
 
 
-def label(plan: _Plan, index: int) -> str:
+def label(frame: float, share: float | None) -> str:
     """A frame's number, and how much of it would be invented where that is known."""
-    frame = plan.seen.target.frames[index]
-    if plan.shares is None:
+    if share is None:
         return f"{frame:g}"
-    return tr("{frame:g}: {percent:.0f} %").format(frame=frame, percent=100 * plan.shares[index])
+    return tr("{frame:g}: {percent:.0f} %").format(frame=frame, percent=100 * share)
 
 
 def mismatch_words(wrong: frusta.Mismatch, unit: float) -> str:
-    """How far off the first view is, as far as it is off."""
+    """How far off the first view is, as far as it is off; ``unit`` is metres per Blender unit."""
     metres, degrees = (f"{float(f'{value:.2g}'):g}" for value in (wrong.distance * unit, wrong.angle))
     if wrong.angle < frusta.NEAR_DEGREES:
         return tr("starts {metres} m from the source").format(metres=metres)
@@ -270,12 +275,9 @@ def mismatch_words(wrong: frusta.Mismatch, unit: float) -> str:
     return tr("starts {metres} m and {degrees}° from the source").format(metres=metres, degrees=degrees)
 
 
-def _place(plan: _Plan, index: int, *, lower: bool = False) -> tuple[float, float, float]:
-    target = plan.seen.target
-    matrix, corners = target.matrices[index], target.corners[index]
+def _place(plan: Plan, path: Path, index: int, *, lower: bool = False) -> tuple[float, float, float]:
+    matrix, corners = path.matrices[index], path.corners[index]
     if not plan.settings.show_frusta:
         x, y, z = matrix[:3, 3].tolist()
         return x, y, z
-    if lower:
-        corners = corners[[0, 1, 3, 2]]
-    return frusta.label_place(matrix, corners, plan.size)
+    return frusta.label_place(matrix, corners[[0, 1, 3, 2]] if lower else corners, plan.size)

@@ -7,12 +7,7 @@ from typing import Any
 import bpy
 import numpy as np
 
-from .. import compat
-
-try:
-    from .. import watching
-except ImportError:  # until it is there
-    watching = None
+from .. import compat, watching
 
 
 def edit_of(context: bpy.types.Context) -> bpy.types.Scene | None:
@@ -32,17 +27,17 @@ def edit_of(context: bpy.types.Context) -> bpy.types.Scene | None:
 
 def moves_in(edit: bpy.types.Scene) -> str:
     """The name of the scene that an edit's cameras move in, as far as that can be told at once."""
-    seen = watching.look(edit) if watching else None
-    if seen is not None:
-        return str(seen.camera_scene)
+    seen = watching.look(edit)
+    if seen is not None and seen.camera_scene:
+        return seen.camera_scene
     chosen = edit.recam.camera_scene
     return str(chosen.name if chosen is not None else edit.name)
 
 
-def seen_here(context: bpy.types.Context) -> Any | None:
-    """What the settings mean (watching.Seen), where this window shows the scene that the cameras move in."""
+def seen_here(context: bpy.types.Context) -> watching.Seen | None:
+    """What the settings mean, where this window shows the scene that the cameras move in."""
     edit = edit_of(context)
-    seen = watching.look(edit) if watching and edit is not None else None
+    seen = watching.look(edit) if edit is not None else None
     return seen if seen is not None and seen.camera_scene == context.scene.name else None
 
 
