@@ -36,7 +36,7 @@ help:
 	@echo 'make release   build it from the commit, with the index that Blenders update from, in build/release/'
 	@echo 'make texts     write the template for translators anew'
 	@echo 'make setup     make the environments that these need'
-	@echo 'make schema    write docs/job.schema.json and the table of models anew'
+	@echo 'make schema    write docs/job.schema.json, the table of models and the page of troubles anew'
 	@echo 'make clean     remove build/'
 
 demo: setup-demo
@@ -90,6 +90,7 @@ release: setup-demo
 schema: setup-backend-alone
 	$(BACKEND) -m backend schema > docs/job.schema.json.new && mv docs/job.schema.json.new docs/job.schema.json
 	$(BACKEND) -m backend.models.tables docs/models.md
+	$(BACKEND) -m samples.troubles
 
 texts: setup-backend-alone
 	$(BACKEND) -m samples.texts

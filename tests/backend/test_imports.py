@@ -29,6 +29,7 @@ FLOOR = (
     "recam.backend.progress",
     "recam.backend.progressbar",
     "recam.backend.rpc",
+    "recam.backend.troubles",
 )
 """What the add-on may know of the backend."""
 

@@ -1,0 +1,170 @@
+"""What is told with a take, and is no error."""
+
+from __future__ import annotations
+
+from .entry import Entry, Group
+
+GROUP = Group(
+    title="What is told with a take",
+    text=(
+        "These are no errors: the take is made. They tell what was done with something that you may not expect, or "
+        "how far to trust it."
+    ),
+    entries=(
+        Entry(
+            title="How the strip was read",
+            text="",
+            messages=(
+                "Strip … is …: it was read through a lossless intermediate, as Blender shows it at … x ….",
+                "The EXR pictures of strip … are read as display-referred: values 0 to 1, as they stand.",
+                (
+                    "Strip … is larger (… x …) than the scene's frame (… x …): all of it is re-shot, not only what "
+                    "the frame shows."
+                ),
+                "Strip … is …: which frame it shows when was measured with a ruler.",
+            ),
+        ),
+        Entry(
+            title="What the camera has and a take has not",
+            text="",
+            messages=(
+                "The depth of field of '…' is not used.",
+                "The motion blur of scene '…' is not used.",
+                "The stereo views of scene '…' are not used.",
+                "The render region of scene '…' is not used: a take shows the whole frame.",
+            ),
+        ),
+        Entry(
+            title="Colours in the sequencer",
+            text="Set **View Transform** to Standard in Render Properties > Color Management while you edit footage.",
+            messages=(
+                (
+                    "Scene … shows its strips through …, which changes their colours: footage and take look alike "
+                    "there, but neither looks like its file. The view transform Standard shows them unchanged."
+                ),
+            ),
+        ),
+        Entry(
+            title="Sound",
+            text="",
+            messages=(
+                "The take's sound … is muted, or it would be heard twice beside ….",
+                "The take has no sound, as the strip that it came from is gone.",
+                "The take has no sound, as no sound strip belongs to ….",
+                "The take has no sound, as this Blender was built without audio.",
+                "The take has no sound, as … is …: copy that strip by hand.",
+                "The take has no sound, as … is silent where it plays.",
+                "The take has no sound, as no channel is free for a copy of ….",
+                "The take has no sound, as Blender could not read … (…).",
+            ),
+        ),
+        Entry(
+            title="Where the take stands",
+            text="",
+            messages=(
+                "Strip … was moved or trimmed meanwhile: its take stands where it was, from frame … on.",
+                "Strip … is no longer in scene …: its take stands where it was, above all else.",
+            ),
+        ),
+        Entry(
+            title="Much of the take is invented",
+            text=(
+                "What the footage does not show has to be made up: by Reproject out of what lies around, by "
+                "ReCamMaster out of what it has learned. Turn or move the camera less, or use longer footage in "
+                "which the camera sees more."
+            ),
+            messages=(
+                (
+                    "Much of the take is invented: … of frame …, as the footage does not show what the target "
+                    "camera sees there."
+                ),
+                "The target camera sees nothing that was filmed in ….",
+                "The target camera touches or passes through what was filmed in ….",
+            ),
+        ),
+        Entry(
+            title="The move is outside of what the network knows",
+            text="ReCamMaster was trained on moves that start at the footage's first view and are a few metres long.",
+            messages=(
+                (
+                    "The target camera's first view is … m and … degrees away from the footage's, but the network "
+                    "was only trained on takes that start at the footage's first view, and may start there "
+                    "whatever it is told: let the target camera start where the source camera does."
+                ),
+                "From the footage's first view the target camera …: a shorter move is safer.",
+                (
+                    "The target camera sees more than the network draws, so the take shows less at its edges: … of "
+                    "the width and height asked for in frame …; to see more, …."
+                ),
+                (
+                    "The target camera's lens is shifted beyond what the network draws: frame … of the take is … "
+                    "of the width off; lessen the shift."
+                ),
+                (
+                    "The target's lens …, of which the network knows nothing: the take is cropped out of what it "
+                    "draws, down to … in frame …, which is that much less sharp."
+                ),
+                (
+                    "The source camera's lens changes, of which the network knows nothing: the take is cropped as "
+                    "if what it draws zooms along with the footage, so look whether it does."
+                ),
+                "The released weights were trained on …, and nobody has judged yet what they make of ….",
+                (
+                    "The footage moves as if handheld and no source camera is given: the take follows the target "
+                    "camera alone, so the shake is gone."
+                ),
+            ),
+        ),
+        Entry(
+            title="Frames, time and size of the network",
+            text="The network makes 81 frames at once; longer strips are thinned out and filled again.",
+            messages=(
+                (
+                    "… frames were shown to the network as …, less than half of them, and the take's others are "
+                    "made by optical flow: quick motion will be coarse, so split the strip into parts of about … "
+                    "frames."
+                ),
+                "… frames were shown to the network as …, with others in between made by optical flow.",
+                (
+                    "… frames were shown to the network as …, and the take's remaining ones (…) are made by "
+                    "optical flow from those around them."
+                ),
+                "The network draws one frame, which the take shows … times: ask it for more frames.",
+                "The footage's one frame was shown to the network … times, and the take is the first of these.",
+            ),
+        ),
+        Entry(
+            title="Transparency",
+            text="",
+            messages=(
+                (
+                    "The footage is transparent in places, of which the network knows nothing: it was shown the "
+                    "colours as if they were opaque, and so is the take."
+                ),
+                "The footage is transparent in places, which … does not keep; these formats do: ….",
+                "The mask is white all over, as the network draws every pixel anew.",
+            ),
+        ),
+        Entry(
+            title="How the take was made",
+            text="",
+            messages=(
+                "Nobody has judged … on the released weights: compare the take with one of quality final as it is.",
+                "Blocks stored in 8 bits cannot be compiled: they were not.",
+                "The cache … leaves nothing out at … steps.",
+                "Plan …: of …'s memory … are free, and it ….",
+                "The prompt … has … tokens, and the network is shown …: its end is left out.",
+                "Prompts encoded: …, with ….",
+                "Prompts encoded before, with …, come from ….",
+                (
+                    "What was encoded could not be kept (…): it will be encoded again next time. RECAM_CACHE names "
+                    "another folder for the cache."
+                ),
+                (
+                    "or encode on a machine that has both (`python -m backend embed`) and put the pack that this "
+                    "writes among the models."
+                ),
+            ),
+        ),
+    ),
+)
