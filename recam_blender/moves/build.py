@@ -3,6 +3,9 @@
 The camera stands at its start where a rig, an empty, stands: to place the whole move elsewhere, move the rig. Its keys
 are in the rig's axes, so that a pan is two keys on one channel wherever the rig looks. Where a camera turns because it
 looks at something it has a Track To in place of keys: that is exact, and stays so where keys are changed.
+
+Blender places objects in 32 bits: what is sampled back is within 1e-5 of the closed form, in metres and in axes, up to
+100 m from the world's origin, and within 3e-5 at 300 m. Turns on the spot are exact anywhere.
 """
 
 from __future__ import annotations

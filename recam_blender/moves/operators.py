@@ -14,12 +14,12 @@ from ..texts import tr
 from . import build, where
 from .catalogue import AMOUNTS, ARM, DISTANCE, EASINGS, FRAMES, LOOKS_AHEAD, MOVES
 
-_KINDS = [(kind, move.label, move.description) for kind, move in MOVES.items()]
+_KINDS = [(kind, move.name, move.description) for kind, move in MOVES.items()]
 _EASINGS = [(name, *words) for name, words in EASINGS.items()]
 _PIVOTS = [
     ("object", "Active Object", "Around the origin of the active object"),
     ("cursor", "3D Cursor", "Around the 3D cursor"),
-    ("ahead", "Point Ahead", "Around a point straight ahead of the camera"),
+    ("ahead", "Point Ahead", "Around a point straight ahead of the camera, where it starts"),
 ]
 _STARTS = [
     ("camera", "Camera", "As the source camera stands at the first frame, else the scene's camera, else as the view"),
@@ -118,8 +118,8 @@ class RECAM_OT_add_move(bpy.types.Operator):
         step=10,
     )
     distance: bpy.props.FloatProperty(  # type: ignore[valid-type]
-        name="Subject Distance",
-        description="How far off the point is that the camera keeps in view, in metres",
+        name="Distance",
+        description="How far off the point is that the camera keeps in view or circles, in metres",
         default=DISTANCE,
         min=0.01,
         soft_max=20.0,
@@ -127,8 +127,8 @@ class RECAM_OT_add_move(bpy.types.Operator):
         step=10,
     )
     arm: bpy.props.FloatProperty(  # type: ignore[valid-type]
-        name="Arm Length",
-        description="Of the crane, in metres",
+        name="Arm",
+        description="How long the crane's arm is, in metres",
         default=ARM,
         min=0.01,
         soft_max=20.0,
@@ -226,9 +226,9 @@ class RECAM_OT_add_move(bpy.types.Operator):
         if family == "orbit":
             column.prop(self, "pivot")
         if family in LOOKS_AHEAD or (family == "orbit" and self.pivot == "ahead"):
-            column.prop(self, "distance", text="Subject Distance (m)")
+            column.prop(self, "distance", text="Distance (m)")
         if family == "crane":
-            column.prop(self, "arm", text="Arm Length (m)")
+            column.prop(self, "arm", text="Arm (m)")
         if family == "handheld":
             column.prop(self, "seed")
         column = layout.column()

@@ -147,16 +147,23 @@ def _seen_by(scene: bpy.types.Scene, camera: bpy.types.Object, frame: float) -> 
 
     For then nothing has to be evaluated anew, and what the user moved but has not keyed yet stays moved.
     """
-    now = scene.frame_current + scene.frame_subframe
-    if camera.data.type != "PERSP" or frame == now:
-        for layer in scene.view_layers:
-            layer.update()
-        return Start(camera.matrix_world.copy(), camera, camera.data.lens)
+    here = _evaluated(scene, camera)
+    if here is not None and (camera.data.type != "PERSP" or frame == scene.frame_current + scene.frame_subframe):
+        return Start(here.matrix_world.copy(), camera, here.data.lens)
     width, height = _SIZE
     seen = sampling.sample_trajectory(scene, camera, [frame], width=width, height=height)
     one = sampling.focal_intrinsics(scene, camera, 1.0, width=width, height=height)
     at = Matrix(sampling.matrix_world_from_pose(seen.poses[0], scene).tolist())
     return Start(at, camera, round(seen.intrinsics[0].fx / one.fx, 5))
+
+
+def _evaluated(scene: bpy.types.Scene, camera: bpy.types.Object) -> bpy.types.Object | None:
+    """The camera as it is now. In a scene that no window shows, the original does not know its own place."""
+    for layer in scene.view_layers:
+        layer.update()
+        if layer.depsgraph is not None and camera.evaluated_get(layer.depsgraph).is_evaluated:
+            return camera.evaluated_get(layer.depsgraph)
+    return None
 
 
 def _before_cursor(scene: bpy.types.Scene) -> Matrix:

@@ -257,6 +257,18 @@ def test_from_the_sequencer_it_goes_into_the_scene_that_the_cameras_move_in(reca
     assert "Shot's own" not in {each.name for each in shot.view_layers[0].objects.selected}
 
 
+@pytest.mark.parametrize("frame", [1, 106])
+def test_a_camera_of_a_scene_that_no_window_shows_is_where_it_was_put(scene, shot, frame):
+    new_strip(scene)
+    shot.frame_current = frame
+    shot.camera.location = 8, 9, 10
+    shot.camera.rotation_euler = 1, 0, 0
+    with timeline.sequencer_area():
+        camera = add(kind="static")
+    assert (camera.location - Vector((8, 9, 10))).length < 1e-5
+    assert camera.rotation_euler.x == pytest.approx(1, abs=1e-5)
+
+
 def test_from_the_sequencer_the_chosen_camera_scene_counts(recam, scene, shot):
     other = bpy.data.scenes.new("Other")
     scene.recam.camera_scene = other
