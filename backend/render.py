@@ -17,6 +17,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Self
 
+import numpy as np
+
 from . import __version__, engines, packages, pipeline
 from .cameras.trajectory import source_of
 from .contract import FORMATS, ContractError, Job, Output, Progress, Result, take_record
@@ -27,6 +29,8 @@ from .media.writer import keeps_alpha
 
 __all__ = ["Cancelled", "ContractError", "RenderError", "render"]
 
+_PREVIEW_SECONDS = 1.0  # between two pictures of an engine that gives none of its own
+_PREVIEW_WIDTH = 480  # pixels of those, at most
 _TELLING_SECONDS = 0.5  # from the first frame on, before the pace of the others tells anything
 
 
@@ -105,7 +109,7 @@ def _make_take(
     ) -> None:
         gate.check()
         if preview is not None:
-            previews.keep(preview)
+            previews.keep(preview, of_engine=True)
         if seconds_left is None:
             seconds_left = pace.seconds_left()
         report(Progress(phase=phase, step=done, total=total, seconds_left=seconds_left, preview=previews.path))
@@ -128,6 +132,7 @@ def _make_take(
     with _closing(engine.frames(shot, step)) as frames:
         for frame in frames:
             encoder.put(frame)
+            previews.show(frame.image)
             pace.count()
             gate.check()
     if pace.done != pace.total:
@@ -158,6 +163,8 @@ class _Previews:
         self.path = ""
         self._stack = contextlib.ExitStack()
         self._folder = ""
+        self._of_engine = False
+        self._due = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -165,8 +172,16 @@ class _Previews:
     def __exit__(self, *_error: object) -> None:
         self._stack.close()
 
-    def keep(self, image: Image) -> None:
+    def show(self, frame: Image) -> None:
+        """The newest frame of the take, where the engine gives no preview: small, and once in a while."""
+        if self._of_engine or time.monotonic() < self._due:
+            return
+        self.keep(_small(frame))
+        self._due = time.monotonic() + _PREVIEW_SECONDS
+
+    def keep(self, image: Image, *, of_engine: bool = False) -> None:
         """Replace what is shown, at once: who reads the file sees the one before or this one, never half of it."""
+        self._of_engine = self._of_engine or of_engine
         with contextlib.suppress(OSError):  # no room, or on Windows somebody reads: no preview is worth a take
             self._write(image)
 
@@ -184,6 +199,21 @@ class _Previews:
         path = os.path.join(self._folder, "preview.png")
         os.replace(part, path)
         self.path = path
+
+
+def _small(frame: Image) -> Image:
+    """A frame as a preview: RGB, uint8, not wide; what is transparent on black."""
+    import cv2
+
+    height, width = frame.shape[:2]
+    if width > _PREVIEW_WIDTH:
+        size = (_PREVIEW_WIDTH, max(1, round(height * _PREVIEW_WIDTH / width)))
+        frame = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+    if frame.dtype == np.uint16:
+        frame = (frame >> 8).astype(np.uint8)
+    if frame.shape[2] == 4:
+        frame = (frame[..., :3] * (frame[..., 3:] / np.float32(255))).astype(np.uint8)
+    return frame
 
 
 class _Pace:

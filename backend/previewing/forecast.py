@@ -1,6 +1,7 @@
 """The forecast: how much of each frame of a take would have to be invented.
 
-As `reproject` would find it, at about a quarter of the size along each side. No footage is decoded: what is seen of it
+As `reproject` would find it, at a quarter of the size along each side or, where it looks into other frames for what is
+hidden in one, at half of it. No footage is decoded: what is seen of it
 follows from the cameras and the depth alone. Over a plane not even a picture is drawn (:mod:`.planes`).
 """
 
@@ -25,11 +26,16 @@ from ..reproject.compiled import must_compile
 from ..reproject.views import Cameras
 from . import planes
 from .planes import View
-from .sizes import quarter, shrunk_depth
+from .sizes import shrunk_depth, small_size
 
 MOST_FRAMES = 250
 """Frames that are drawn, where depth is known; between them shares are interpolated. Cuts of ten seconds and less, as
 nearly all are, have no more."""
+
+# Against what the engine finds on frames of 832x480 of a traced room, off by 0.7 percentage points in the mean at most.
+# What other frames lend loses its rims, a few pixels of whatever size: at a quarter of it that would make 1.6.
+_SHRUNK = 4
+_SHRUNK_GOING = 2  # where the source camera moves
 
 _NONE = 0.005  # a share that is told as 0 %
 _MOVE = 1e-3  # metres: a camera that moves less sees nothing else; as in reproject
@@ -52,11 +58,12 @@ def forecast(job: Job, report: Report, cancelled: Callable[[], bool]) -> Forecas
         FootageError: a depth file cannot be read.
     """
     gate = Gate(cancelled)
-    width, height = (quarter(side) for side in (job.output.width, job.output.height))
     source = views.cameras(source_of(job), job.footage.width, job.footage.height)
-    target = views.cameras(job.target, width, height)
+    goes = _moves(source)
+    size = small_size(job.output.width, job.output.height, _SHRUNK_GOING if goes else _SHRUNK)
+    target = views.cameras(job.target, *size)
     # Where no camera changes its place and the source camera none of its direction, depth changes nothing.
-    if job.settings.depth.kind == "plane" or not (_part(source, target) or _moves(source)):
+    if job.settings.depth.kind == "plane" or not (goes or _part(source, target)):
         shares = _over_plane(source, target, job.subject_distance, gate)
         return _told(shares, shares, _views(source, target, shares), job.subject_distance)
     return _by_depth(job, source, target, report, gate)

@@ -7,13 +7,15 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 
-_QUARTER = 4
 _LEAST = 64
+_MOST = 480
 
 
-def quarter(side: int) -> int:
-    """About a quarter of a side of a take, in pixels: 64 at the least, where it has as many."""
-    return min(side, max(_LEAST, round(side / _QUARTER)))
+def small_size(width: int, height: int, times: int) -> tuple[int, int]:
+    """A size so many times smaller along each side, in pixels: at most 480, and at least 64 where it has them."""
+    times_smaller = max(times, max(width, height) / _MOST)
+    across, down = (min(side, max(_LEAST, round(side / times_smaller))) for side in (width, height))
+    return across, down
 
 
 def shrunk_depth(depth: Floats, width: int, height: int) -> Floats:

@@ -216,17 +216,26 @@ def _trembling(run: _Run, window: float) -> _Trembling | None:
     filled = np.where(np.isnan(moves), np.nanmedian(moves, axis=1, keepdims=True), moves)[:, cells]
     path = np.cumsum(np.concatenate([np.zeros_like(filled[:1]), filled]), axis=0)
     different = len(moves) / run.frames
-    steady = _steady(path, max(_FEWEST_FRAMES, round(window * different)))
-    parts = path - steady
-    whole, rest = _as_a_whole(parts, (_CENTRES * run.size)[cells])
+    window = max(_FEWEST_FRAMES, round(window * different))
+    parts = path - _steady(path, window)
+    centres = (_CENTRES * run.size)[cells]
+    whole, rest = _as_a_whole(parts, centres)
     agrees = _length(rest) < _AGREES * _length(parts)
     at_border = _AT_BORDER[cells]
-    return _Trembling(whole, float(agrees[at_border].mean()), _travel(steady[:, at_border]))
+    travel = _travel(filled, centres, centres[at_border], window)
+    return _Trembling(whole, float(agrees[at_border].mean()), travel)
 
 
-def _travel(steady: _Array) -> float:
-    """How far most of the cells (frames, n, 2) come from where they were."""
-    return float(np.median(np.linalg.norm(steady - steady[0], axis=2), axis=1).max())
+def _travel(moves: _Array, centres: _Array, places: _Array, window: float) -> float:
+    """How far most of some places come from where they were, by what the moves (frames, n, 2) share, steadied.
+
+    Shared frame by frame: who walks through the picture is in every part of it once, but never in most of them.
+    """
+    whole, _ = _as_a_whole(moves, centres)
+    path = np.cumsum(np.concatenate([np.zeros_like(whole[:1]), whole]), axis=0)
+    steady = _steady(path, round(window))
+    gone = np.einsum("nki,fi->fnk", _effects(places), steady - steady[0])
+    return float(np.median(np.linalg.norm(gone, axis=2), axis=1).max())
 
 
 def _steady(path: _Array, window: int) -> _Array:
@@ -248,9 +257,7 @@ def _as_a_whole(parts: _Array, centres: _Array) -> tuple[_Array, _Array]:
     By least absolute distances, so that the fewer parts that do something else do not pull: least squares, over and
     over with weights by what was left.
     """
-    x, y = centres.T
-    one, none = np.ones_like(x), np.zeros_like(x)
-    effects = np.array([[one, none, x, -y], [none, one, y, x]]).transpose(2, 0, 1)
+    effects = _effects(centres)
     left, weights = parts, np.ones(parts.shape[:2])
     for _ in range(10):
         normal = np.einsum("nki,fn,nkj->fij", effects, weights, effects)
@@ -259,6 +266,14 @@ def _as_a_whole(parts: _Array, centres: _Array) -> tuple[_Array, _Array]:
         left = parts - np.einsum("nki,fi->fnk", effects, whole)
         weights = 1 / np.maximum(np.linalg.norm(left, axis=2), 0.02)
     return whole, left
+
+
+def _effects(centres: _Array) -> _Array:
+    """What a shift along x, one along y, growth and roll do at places (n, 2) about the middle: (n, 2, 4)."""
+    x, y = centres.T
+    one, none = np.ones_like(x), np.zeros_like(x)
+    effects: _Array = np.array([[one, none, x, -y], [none, one, y, x]]).transpose(2, 0, 1)
+    return effects
 
 
 def _length(parts: _Array) -> _Array:
