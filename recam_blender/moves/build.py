@@ -349,7 +349,6 @@ def _new_camera(stage: _Stage, like: bpy.types.Object | None) -> bpy.types.Objec
     if stage.lens is not None:
         data.lens = stage.lens
     camera = bpy.data.objects.new(stage.name, data)
-    data.name = camera.name
     stage.collection.objects.link(camera)
     return camera
 

@@ -306,7 +306,7 @@ def _collection(context: bpy.types.Context, scene: bpy.types.Scene) -> bpy.types
     if context.scene != scene:
         return scene.collection
     active = context.view_layer.active_layer_collection
-    usable = active.collection.is_editable and active.is_visible and not active.exclude
+    usable = active.collection.is_editable and active.is_visible
     return active.collection if usable else scene.collection
 
 

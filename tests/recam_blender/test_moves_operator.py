@@ -165,11 +165,11 @@ def test_what_is_given_counts(recam, scene):
     assert scene.recam.camera is None
 
 
-def test_frames_are_the_footages_anew_each_time(recam, scene):
-    """The other settings are remembered from one time to the next, as by all of Blender's operators."""
-    add(kind="tilt_up", frame=500, duration=5)
-    new_strip(scene)
-    assert keys(recam, add(kind="tilt_up")) == [[10, 42]]
+def test_where_and_when_are_not_remembered_from_one_time_to_the_next():
+    """Unlike amounts: those of the last footage would be wrong for this one."""
+    properties = bpy.ops.recam.add_move.get_rna_type().properties
+    forgotten = {each.identifier for each in properties if each.is_skip_save}
+    assert forgotten == {"frame", "duration", "pivot", "start_at", "view"}
 
 
 def test_the_camera_and_what_carries_its_keys_are_selected(scene):
@@ -201,7 +201,8 @@ def test_it_goes_into_the_active_collection_where_it_shows_there(scene):
     camera = add(kind="arc_left")
     assert {each.name for each in shown.objects} == {camera.name, f"{camera.name} Rig", f"{camera.name} Aim"}
     layer.active_layer_collection = layer.layer_collection.children["Hidden"]
-    layer.active_layer_collection.exclude = True
+    layer.active_layer_collection.hide_viewport = True
+    layer.update()
     assert add(kind="arc_left").users_collection == (scene.collection,)
 
 
@@ -278,6 +279,21 @@ def test_from_the_sequencer_the_chosen_camera_scene_counts(recam, scene, shot):
     assert camera.users_scene == (other,)
     assert keys(recam, camera) == [[10, 42]]
     assert other.camera == camera
+
+
+def test_of_several_scenes_beside_the_footage_the_chosen_one_says_when(recam, scene, shot):
+    other = bpy.data.scenes.new("Other")
+    other.frame_start, other.frame_end = 501, 600
+    other.camera = new_camera(other, "Other's own")
+    timeline.strips(scene).new_scene("other", other, 7, 2)
+    scene.recam.camera_scene = other
+    strip = new_strip(scene)
+    with timeline.sequencer_area():
+        camera = add(kind="zoom_in")
+    assert camera.users_scene == (other,)
+    assert keys(recam, camera) == [[509, 541]]
+    asked = recam("request").from_settings(scene)
+    assert recam("planning").camera_time(asked, scene, strip) == (other, 509.0)
 
 
 def test_in_a_view_of_a_scene_that_the_edit_knows_nothing_of_it_becomes_the_camera_scene(recam, scene):
