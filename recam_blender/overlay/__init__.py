@@ -9,7 +9,7 @@ from typing import Any
 
 import bpy
 
-from . import draw, picture, state, strip_bar
+from . import draw, pens, picture, state, strip_bar
 from .state import (
     Picture,
     Shares,
@@ -70,4 +70,5 @@ def unregister() -> None:
     state.clear()
     draw.forget()
     strip_bar.forget()
+    pens.forget()
     redraw("VIEW_3D", "SEQUENCE_EDITOR")

@@ -6,6 +6,8 @@ the current frame is small and made for each frame.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import bpy
@@ -25,16 +27,20 @@ _GAP = 4.0
 
 Eye = tuple[float, ...]
 """Where a view looks from that looks through one of the cameras; empty for all others."""
-Drawn = tuple[Any, Any, float]
+Drawn = tuple[frusta.Points, Any, float]
 """Points, colour, and width of some lines."""
+Label = tuple[str, tuple[float, float, float], pens.Colour]
+"""Text, place, and colour."""
 
 
-class Plan(NamedTuple):
-    """What is drawn of an edit, before anything of it is on the graphics card.
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What is drawn of an edit, before anything of it is on the graphics card. Made anew whenever that changes.
 
     Attributes:
         seen: what the edit's settings mean.
-        settings: its Scene.recam.
+        show_path, show_frusta, show_numbers: what is to be drawn.
+        step: frames from one frustum to the next; 0 for about ten of them.
         size: how deep frusta are, in Blender units.
         shares: for each target what of its frames would be invented; None where no fresh forecast says so.
         wrong: how the first views of target and source differ, where they do.
@@ -42,7 +48,10 @@ class Plan(NamedTuple):
     """
 
     seen: Seen
-    settings: Any
+    show_path: bool
+    show_frusta: bool
+    show_numbers: bool
+    step: int
     size: float
     shares: tuple[list[float] | None, ...]
     wrong: frusta.Mismatch | None
@@ -51,19 +60,38 @@ class Plan(NamedTuple):
     def chosen(self, path: Path) -> list[int]:
         """The places of the frames with a frustum, those left out that the view would be in."""
         far = self.far(path)
-        return [each for each in frusta.chosen(len(path.frames), self.settings.frustum_step) if far[each]]
+        return [each for each in frusta.chosen(len(path.frames), self.step) if far[each]]
 
     def far(self, path: Path) -> Any:
         """Which frames are far enough from the view's own eye to be drawn."""
         return frusta.away_from(path.matrices, self.eye, self.size) if self.eye else np.ones(len(path.frames), bool)
 
 
-_kept: dict[str, tuple[tuple[Any, ...], list[pens.Lines]]] = {}
+class _Kept(NamedTuple):
+    """What was made for an edit, and what it was made from."""
+
+    key: tuple[Any, ...]
+    made: Any
+
+
+_plans: dict[str, _Kept] = {}
+_lines: dict[str, _Kept] = {}
+_current: dict[str, _Kept] = {}
+_words: dict[str, _Kept] = {}
 
 
 def forget() -> None:
     """Keep nothing on the graphics card."""
-    _kept.clear()
+    for each in (_plans, _lines, _current, _words):
+        each.clear()
+
+
+def _once(kept: dict[str, _Kept], scene: str, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+    """What is made from these, made anew only where they have changed."""
+    before = kept.get(scene)
+    if before is None or before.key != key:
+        before = kept[scene] = _Kept(key, make())
+    return before.made
 
 
 def lines() -> None:
@@ -74,10 +102,19 @@ def lines() -> None:
         return
     colours = pens.of_view(context)
     region, scale = context.region, pens.scale(context)
+    size = (region.width, region.height)
+    made = _once(
+        _lines, plan.seen.scene, (plan, colours), lambda: pens.Lines(standing_lines(plan, colours), colours.edge)
+    )
     gpu.state.blend_set("ALPHA")
     gpu.state.depth_test_set("NONE")
-    for each in (*_standing(plan, colours), *(pens.Lines(*each) for each in current_lines(plan, colours, context))):
-        each.draw((region.width, region.height), colours.edge, scale)
+    made.draw(size, scale)
+    places = tuple(current_index(path, context.scene) for path in _paths(plan.seen))
+    now = _once(
+        *(_current, plan.seen.scene, (plan, colours, places)),
+        lambda: pens.Lines(current_lines(plan, colours, context.scene), colours.edge),
+    )
+    now.draw(size, scale)
     gpu.state.blend_set("NONE")
 
 
@@ -87,19 +124,29 @@ def words() -> None:
     plan = _plan(context)
     if plan is None:
         return
-    colours = pens.of_view(context)
-    found = labels(plan, colours, context.scene)
+    colours, scale = pens.of_view(context), pens.scale(context)
+    pen = pens.Words(scale, colours.plate)
+    index = tuple(current_index(path, context.scene) for path in plan.seen.targets)
+    key = (plan, colours, scale, index)
+    places, found = _once(_words, plan.seen.scene, key, lambda: _sized(labels(plan, colours, context.scene), pen))
     if not found:
         return
-    pen = pens.Words(pens.scale(context), dark=colours.edge[0] < 0.5)
-    spots = where.on_region([place for _, place, _ in found], context).tolist()
-    boxes, texts = [], []
-    for (text, _, colour), (x, y) in zip(found, spots, strict=True):
-        if 0 <= x < context.region.width and 0 <= y < context.region.height:
-            boxes.append((x + _GAP, y, *pen.size(text)))
-            texts.append((text, colour))
-    for index in frusta.thinned(boxes, _GAP):
-        pen.write(texts[index][0], *boxes[index][:2], texts[index][1])
+    spots = where.on_region(places, context).tolist()
+    width, height = context.region.width, context.region.height
+    seen = [
+        ((x + _GAP * scale, y, *size), text, colour)
+        for (x, y), (text, size, colour) in zip(spots, found, strict=True)
+        if 0 <= x < width and 0 <= y < height
+    ]
+    kept = [seen[each] for each in frusta.thinned((box for box, _, _ in seen), _GAP * scale)]
+    gpu.state.blend_set("ALPHA")
+    pen.write([(text, box, colour) for box, text, colour in kept])
+    gpu.state.blend_set("NONE")
+
+
+def _sized(found: list[Label], pen: pens.Words) -> tuple[Any, list[tuple[str, tuple[float, float], pens.Colour]]]:
+    """Places (n, 3), and text, size and colour."""
+    return np.array([place for _, place, _ in found]), [(text, pen.size(text), colour) for text, _, colour in found]
 
 
 def _plan(context: bpy.types.Context) -> Plan | None:
@@ -115,7 +162,14 @@ def _plan(context: bpy.types.Context) -> Plan | None:
     camera = where.looks_through(context)
     if camera is not None and camera.name in {path.name for path in _paths(seen)}:
         eye = tuple(context.region_data.view_matrix.inverted().translation)
-    return plan_for(seen, settings, context.scene.unit_settings.scale_length, eye)
+    unit = context.scene.unit_settings.scale_length
+    key = (
+        *(seen.stamp, state.forecast(seen.scene, seen.strip), unit, *(round(each, 4) for each in eye)),
+        *(settings.show_path, settings.show_frusta, settings.show_numbers),
+        *(settings.frustum_step, settings.frustum_size, settings.subject_distance),
+    )
+    made: Plan = _once(_plans, seen.scene, key, lambda: plan_for(seen, settings, unit, eye))
+    return made
 
 
 def plan_for(seen: Seen, settings: Any, unit: float, eye: Eye = ()) -> Plan:
@@ -134,7 +188,10 @@ def plan_for(seen: Seen, settings: Any, unit: float, eye: Eye = ()) -> Plan:
         wrong = frusta.mismatch(seen.targets[0].matrices[0], seen.source.matrices[0], distance)
     return Plan(
         seen=seen,
-        settings=settings,
+        show_path=settings.show_path,
+        show_frusta=settings.show_frusta,
+        show_numbers=settings.show_numbers,
+        step=settings.frustum_step,
         size=settings.frustum_size or max(sizes),
         shares=tuple(_shares(seen, path) for path in seen.targets),
         wrong=wrong,
@@ -158,21 +215,6 @@ def _paths(seen: Seen) -> list[Path]:
 # Lines
 
 
-def _standing(plan: Plan, colours: pens.Pens) -> list[pens.Lines]:
-    """What does not change with the frame, kept for as long as it can be."""
-    seen, settings = plan.seen, plan.settings
-    key = (
-        *(seen.stamp, state.forecast(seen.scene, seen.strip), plan.size, plan.wrong is None, colours),
-        *(settings.show_path, settings.show_frusta, settings.frustum_step),
-        *(round(each, 4) for each in plan.eye),
-    )
-    before = _kept.get(seen.scene)
-    if before is None or before[0] != key:
-        before = (key, [pens.Lines(*each) for each in standing_lines(plan, colours)])
-        _kept[seen.scene] = before
-    return before[1]
-
-
 def standing_lines(plan: Plan, colours: pens.Pens) -> list[Drawn]:
     """All lines that do not change with the frame."""
     found: list[Drawn] = []
@@ -182,7 +224,7 @@ def standing_lines(plan: Plan, colours: pens.Pens) -> list[Drawn]:
     for path, shares in zip(seen.targets, plan.shares, strict=True):
         found += _of_path(plan, path, shares, colours.target)
     first = seen.targets[0]
-    if plan.wrong is not None and plan.settings.show_frusta and plan.far(first)[0]:
+    if plan.wrong is not None and plan.show_frusta and plan.far(first)[0]:
         found.append((_frusta(plan, first, [0]), colours.wrong, _CURRENT))
     return found
 
@@ -191,7 +233,7 @@ def _of_path(plan: Plan, path: Path, shares: list[float] | None, colour: pens.Co
     found: list[Drawn] = []
     far = plan.far(path)
     pairs = np.repeat(far[:-1] & far[1:], 2)
-    if plan.settings.show_path and pairs.any():
+    if plan.show_path and pairs.any():
         points = frusta.path_lines(path.matrices)[pairs]
         if shares is None:
             found.append((points, colour, _PATH))
@@ -199,7 +241,7 @@ def _of_path(plan: Plan, path: Path, shares: list[float] | None, colour: pens.Co
             ramp = frusta.ramp(shares)
             both = np.stack((ramp[:-1], ramp[1:]), axis=1).reshape(-1, 4)
             found.append((points, np.ascontiguousarray(both[pairs]), _PATH + 1))
-    if plan.settings.show_frusta:
+    if plan.show_frusta:
         indexes = plan.chosen(path)
         if plan.wrong is not None and path is plan.seen.targets[0]:
             indexes = [each for each in indexes if each]
@@ -212,11 +254,11 @@ def _of_path(plan: Plan, path: Path, shares: list[float] | None, colour: pens.Co
     return found
 
 
-def current_lines(plan: Plan, colours: pens.Pens, context: bpy.types.Context) -> list[Drawn]:
+def current_lines(plan: Plan, colours: pens.Pens, scene: bpy.types.Scene) -> list[Drawn]:
     """The frusta of this frame, brighter."""
     found: list[Drawn] = []
-    for path in _paths(plan.seen) if plan.settings.show_frusta else ():
-        index = current_index(path, context.scene)
+    for path in _paths(plan.seen) if plan.show_frusta else ():
+        index = current_index(path, scene)
         if index is not None and plan.far(path)[index]:
             colour = colours.source if path is plan.seen.source else colours.current
             found.append((_frusta(plan, path, [index]), colour, _CURRENT))
@@ -230,6 +272,8 @@ def _frusta(plan: Plan, path: Path, indexes: list[int]) -> frusta.Points:
 def current_index(path: Path, scene: bpy.types.Scene) -> int | None:
     """The place in a path of the scene's own frame, if it is one of the path's."""
     now = scene.frame_current + scene.frame_subframe
+    if not path.frames[0] - 0.5 <= now <= path.frames[-1] + 0.5:
+        return None
     index = int(np.abs(np.asarray(path.frames) - now).argmin())
     return index if abs(path.frames[index] - now) <= 0.5 else None
 
@@ -237,16 +281,14 @@ def current_index(path: Path, scene: bpy.types.Scene) -> int | None:
 # Words
 
 
-def labels(
-    plan: Plan, colours: pens.Pens, scene: bpy.types.Scene
-) -> list[tuple[str, tuple[float, float, float], pens.Colour]]:
-    """Text, place and colour, the important ones first."""
-    found = []
+def labels(plan: Plan, colours: pens.Pens, scene: bpy.types.Scene) -> list[Label]:
+    """All words in the view, the important ones first."""
+    found: list[Label] = []
     first = plan.seen.targets[0]
     if plan.wrong is not None and plan.far(first)[0]:
         words = mismatch_words(plan.wrong, scene.unit_settings.scale_length)
         found.append((words, _place(plan, first, 0, lower=True), colours.wrong))
-    if not plan.settings.show_numbers:
+    if not plan.show_numbers:
         return found
     for path, shares in zip(plan.seen.targets, plan.shares, strict=True):
         far, now = plan.far(path), current_index(path, scene)
@@ -277,7 +319,7 @@ def mismatch_words(wrong: frusta.Mismatch, unit: float) -> str:
 
 def _place(plan: Plan, path: Path, index: int, *, lower: bool = False) -> tuple[float, float, float]:
     matrix, corners = path.matrices[index], path.corners[index]
-    if not plan.settings.show_frusta:
+    if not plan.show_frusta:
         x, y, z = matrix[:3, 3].tolist()
         return x, y, z
     return frusta.label_place(matrix, corners[[0, 1, 3, 2]] if lower else corners, plan.size)

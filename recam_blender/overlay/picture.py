@@ -7,7 +7,6 @@ from typing import Any
 import bpy
 import gpu
 import numpy as np
-from gpu_extras.presets import draw_texture_2d
 
 from . import pens, state, where
 
@@ -29,7 +28,7 @@ def draw() -> None:
     gpu.state.blend_set("ALPHA")
     gpu.state.depth_test_set("NONE")
     if picture.pixels is not None:
-        draw_texture_2d(_texture(picture), (x, y), width, height)
+        pens.texture(_texture(picture), x, y, width, height)
     if picture.words:
         _caption(picture.words, x, y, width, pens.scale(context))
     gpu.state.blend_set("NONE")
@@ -44,7 +43,7 @@ def _is_of(picture: state.Picture, context: bpy.types.Context) -> bool:
 
 def frame_rectangle(context: bpy.types.Context, camera: bpy.types.Object) -> tuple[float, float, float, float]:
     """Where the camera's frame lies in this region, in pixels: x, y, width, height. Zoom, offset and shift count."""
-    evaluated = camera.evaluated_get(context.evaluated_depsgraph_get())
+    evaluated = camera.evaluated_get(context.view_layer.depsgraph)
     world = evaluated.matrix_world.normalized()
     corners = [world @ corner for corner in evaluated.data.view_frame(scene=context.scene)]
     spots = where.on_region(np.array(corners, dtype=np.float64), context)
@@ -67,8 +66,8 @@ def _texture(picture: state.Picture) -> Any:
 
 
 def _caption(text: str, x: float, y: float, width: float, scale: float) -> None:
-    pen = pens.Words(scale)
+    pen = pens.Words(scale, (0.0, 0.0, 0.0, 0.0))
     _, height = pen.size(text)
     margin = _MARGIN * scale
     pens.rectangle(x, y, width, height + 2 * margin, _UNDER)
-    pen.write(text, x + margin, y + margin, _WORDS)
+    pen.write([(text, (x + margin, y + margin, width, height), _WORDS)])

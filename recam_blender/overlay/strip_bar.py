@@ -58,6 +58,8 @@ def _draw_bar(scene: bpy.types.Scene, strip: Any, shares: state.Shares, region: 
     start, stop = compat.span(strip)
     left, bottom = place(start, strip.channel + _STRIP_BOTTOM, clip=False)
     right, top = place(stop, strip.channel + _STRIP_TOP, clip=False)
+    # Within the outline of a selected strip.
+    left, right = left + 2 * scale, right - 2 * scale
     seen = right > 0 and left < region.width and top > 0 and bottom < region.height
     if not seen or top - bottom < _LOWEST * scale or right - left < 2:
         return
@@ -116,13 +118,13 @@ def _write_worst(
     known = [shares.at(frame) or 0.0 for frame in range(*frames)]
     worst = int(np.argmax(known))
     text = worst_words(known[worst], shares.stale)
-    pen = pens.Words(scale)
+    pen = pens.Words(scale, (0.0, 0.0, 0.0, 0.35))
     width, height = pen.size(text)
     if right - left < width + 8 * scale or top - bottom < 3 * height:
         return
     x = left + (worst + 0.5) * (right - left) / len(known) - width / 2
     x = min(max(x, left + 4 * scale), right - width - 4 * scale)
-    pen.write(text, x, bottom + 3 * scale, (1.0, 1.0, 1.0, 0.5 if shares.stale else 1.0))
+    pen.write([(text, (x, bottom + 5 * scale, width, height), (1.0, 1.0, 1.0, 0.6 if shares.stale else 1.0))])
 
 
 def worst_words(share: float, stale: bool) -> str:
