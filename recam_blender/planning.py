@@ -55,16 +55,34 @@ def plan(request: Request, folder: str) -> Generator[Step, None, list[Shot]]:
     """
     check(request)
     scene = find_scene(request.scene)
-    strip = _strip(scene, request.strip)
-    found = yield from steps(footage.read_footage(scene, strip, _frames(request, scene, strip), folder=folder))
-    first, end = shown_range(request, _strip(find_scene(request.scene), request.strip))
-    shots = []
-    for piece in _pieces(request, found):
-        clip = dataclasses.replace(found.footage, frames=found.footage.frames[piece.part])
-        job = yield from _job(request, clip, _depth(request, found, piece), piece)
-        shown = max(first, piece.frame_start), min(end, piece.frame_start + len(piece.frames))
-        shots.append(Shot(job, piece.frames, (*found.notes, *piece.notes), shown))
-    return shots
+    strip = find_strip(scene, request.strip)
+    found = yield from steps(footage.read_footage(scene, strip, read_range(request, scene, strip), folder=folder))
+    return (yield from shots(request, found))
+
+
+def shots(
+    request: Request, found: footage.FootageFound, *, most: int = 0, gently: bool = False
+) -> Generator[Step, None, list[Shot]]:
+    """The jobs for footage that was read, one per camera cut.
+
+    Args:
+        request: what is asked for.
+        found: what was read for it.
+        most: of each cut, take no more frames than these, evenly from the first to the last; 0: all.
+        gently: read the cameras without stepping through their scene: for what is only shown.
+
+    Raises:
+        ReCamError: with the reason, in words.
+    """
+    first, end = shown_range(request, find_strip(find_scene(request.scene), request.strip))
+    made = []
+    for whole in _pieces(request, found):
+        shown = max(first, whole.frame_start), min(end, whole.frame_start + len(whole.frames))
+        piece = _thinned(whole, most)
+        clip = dataclasses.replace(found.footage, frames=tuple(found.footage.frames[each] for each in piece.part))
+        job = yield from _job(request, clip, _depth(request, found, piece), piece, gently=gently)
+        made.append(Shot(job, piece.frames, (*found.notes, *piece.notes), shown))
+    return made
 
 
 def shown_range(request: Request, strip: bpy.types.Sequence) -> tuple[int, int]:
@@ -85,8 +103,8 @@ def shown_range(request: Request, strip: bpy.types.Sequence) -> tuple[int, int]:
     return first, last + 1
 
 
-def _frames(request: Request, scene: bpy.types.Scene, strip: bpy.types.Sequence) -> tuple[int, int]:
-    """What is re-shot, with handles as far as there is footage."""
+def read_range(request: Request, scene: bpy.types.Scene, strip: bpy.types.Sequence) -> tuple[int, int]:
+    """What is re-shot, with handles as far as there is footage: first, and one after the last."""
     first, end = shown_range(request, strip)
     if not request.handles:
         return first, end
@@ -98,7 +116,7 @@ def check(request: Request) -> None:
     """Raise ReCamError for what can be known before any work: names that are not there, cameras that cannot film."""
     _generation(request)
     scene = find_scene(request.scene)
-    strip = _strip(scene, request.strip)
+    strip = find_strip(scene, request.strip)
     camera_scene, _ = camera_time(request, scene, strip)
     for name in filter(None, (request.camera, request.source_camera)):
         sampling.check_camera(find_camera(camera_scene, name))
@@ -121,13 +139,14 @@ class _Piece(NamedTuple):
     source_camera: str
     frames: tuple[float, ...]
     frame_start: int
-    part: slice
+    part: tuple[int, ...]
+    """Which of the footage's timeline frames these are, counted from its first."""
     notes: tuple[str, ...]
 
 
 def _pieces(request: Request, found: footage.FootageFound) -> list[_Piece]:
     scene = find_scene(request.scene)
-    strip = _strip(scene, request.strip)
+    strip = find_strip(scene, request.strip)
     camera_scene, first = camera_time(request, scene, strip)
     first += found.start - compat.span(strip)[0]
     frames = tuple(first + index for index in range(len(found.footage.frames)))
@@ -146,19 +165,28 @@ def _pieces(request: Request, found: footage.FootageFound) -> list[_Piece]:
                 source_camera=request.source_camera,
                 frames=frames[start:stop],
                 frame_start=found.start + start,
-                part=slice(start, stop),
+                part=tuple(range(start, stop)),
                 notes=tuple(sampling.notes(camera, camera_scene)) if camera.type == "CAMERA" else (),
             )
         )
     return pieces
 
 
+def _thinned(piece: _Piece, most: int) -> _Piece:
+    count = len(piece.frames)
+    if not 0 < most < count:
+        return piece
+    kept = sorted({round(each * (count - 1) / max(1, most - 1)) for each in range(most)})
+    frames, part = tuple(piece.frames[each] for each in kept), tuple(piece.part[each] for each in kept)
+    return piece._replace(frames=frames, part=part)
+
+
 def _job(
-    request: Request, clip: contract.Footage, distance: contract.Depth, piece: _Piece
+    request: Request, clip: contract.Footage, distance: contract.Depth, piece: _Piece, *, gently: bool
 ) -> Generator[Step, None, Job]:
     width, height = request.width or clip.width, request.height or clip.height
-    target, source = yield from _sample(piece, (width, height), (clip.width, clip.height))
-    lens = None if source is not None else _footage_lens(request, piece, clip.width, clip.height)
+    target, source = yield from _sample(piece, (width, height), (clip.width, clip.height), gently=gently)
+    lens = None if source is not None else _footage_lens(request, piece, clip.width, clip.height, gently=gently)
     return Job(
         footage=clip,
         target=target,
@@ -202,7 +230,7 @@ def scene_rate(scene: bpy.types.Scene) -> Fraction:
 
 
 def _sample(
-    piece: _Piece, target: tuple[int, int], footage: tuple[int, int]
+    piece: _Piece, target: tuple[int, int], footage: tuple[int, int], *, gently: bool
 ) -> Generator[Step, None, tuple[Trajectory, Trajectory | None]]:
     """The target for a picture of one size, and the source, where there is one, for a picture of another."""
     parts: list[list[Trajectory]] = []
@@ -212,7 +240,8 @@ def _sample(
         views = [sampling.View(find_camera(scene, piece.camera), *target)]
         if piece.source_camera:
             views.append(sampling.View(find_camera(scene, piece.source_camera), *footage))
-        parts.append(sampling.sample_trajectories(scene, views, piece.frames[start : start + _SAMPLES_PER_STEP]))
+        frames = piece.frames[start : start + _SAMPLES_PER_STEP]
+        parts.append(sampling.sample_trajectories(scene, views, frames, gently=gently))
     whole = [_joined(each) for each in zip(*parts, strict=True)]
     return whole[0], whole[1] if len(whole) > 1 else None
 
@@ -225,13 +254,14 @@ def _joined(parts: Sequence[Trajectory]) -> Trajectory:
     )
 
 
-def _footage_lens(request: Request, piece: _Piece, width: int, height: int) -> contract.Intrinsics:
+def _footage_lens(request: Request, piece: _Piece, width: int, height: int, *, gently: bool) -> contract.Intrinsics:
     """The footage's own lens: the given focal length, or the target's lens at its first frame."""
     scene = find_scene(piece.scene)
     camera = find_camera(scene, piece.camera)
     if request.lens:
         return sampling.focal_intrinsics(scene, camera, request.lens, width=width, height=height)
-    return sampling.sample_trajectory(scene, camera, piece.frames[:1], width=width, height=height).intrinsics[0]
+    view = sampling.View(camera, width, height)
+    return sampling.sample_trajectories(scene, [view], piece.frames[:1], gently=gently)[0].intrinsics[0]
 
 
 def _generation(request: Request) -> contract.Generation:
@@ -249,7 +279,7 @@ def _depth(request: Request, found: footage.FootageFound, piece: _Piece) -> cont
     if kind == "file":
         frames, length = found.source_frames, len(found.footage.frames)
         whole = contract.Depth.from_path(request.depth_path, length, frames=frames, scale=request.depth_scale)
-        return dataclasses.replace(whole, files=whole.files[piece.part])
+        return dataclasses.replace(whole, files=tuple(whole.files[each] for each in piece.part))
     if kind == "scene":
         scene = find_scene(piece.scene)
         identity = depth.depth_identity(scene, find_camera(scene, piece.source_camera or piece.camera), piece.frames)
@@ -272,7 +302,7 @@ def find_scene(name: str) -> bpy.types.Scene:
     return scene
 
 
-def _strip(scene: bpy.types.Scene, name: str) -> bpy.types.Sequence:
+def find_strip(scene: bpy.types.Scene, name: str) -> bpy.types.Sequence:
     every = compat.strips_all(scene)
     for strip in every:
         if strip.name == name:

@@ -291,6 +291,12 @@ class RECAM_PG_settings(bpy.types.PropertyGroup):
         soft_max=10.0,
         subtype="DISTANCE",
     )
+    keep_forecast: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Update Forecast",
+        description="Work the forecast out anew when the camera has changed, where that takes a moment: not for "
+        "the depth of the scene, which must be rendered",
+        default=True,
+    )
     take_index: bpy.props.IntProperty(options={"HIDDEN"})  # type: ignore[valid-type]
 
 

@@ -14,17 +14,21 @@ import shutil
 import tempfile
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import bpy
 
 from ..backend import contract
 from ..backend.cameras import source_of
 from ..backend.contract import Job, Progress, Result
-from . import client, depth, environment, runtime, sequencer, takes
+from . import client, depth, environment, forecast, runtime, sequencer, takes
 from .errors import ReCamError
 from .planning import Shot, Step, check_models, find_camera, find_scene, plan, steps
-from .request import Request
+from .request import GENERATES, Request
 from .tasks import drain
+from .texts import later, tr
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -61,11 +65,15 @@ class Prepared:
         request: what was asked for.
         shots: one per camera cut, their depth rendered.
         existing: for each shot, a take of the same job that is there already, where such ones are to be kept.
+        warnings: what the user should know whatever comes of it, in whole sentences.
+        notes: likewise, of less weight.
     """
 
     request: Request
     shots: tuple[Shot, ...]
     existing: tuple[Take | None, ...]
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def reshoot(
@@ -107,11 +115,12 @@ def prepare(
         _check_folder(_folder(request))
         shots = yield from plan(request, folder)
         existing = tuple(_existing(request, shot) if skip_existing else None for shot in shots)
+        warnings, notes = ([], []) if all(existing) else (yield from _foretold(request, python))
         whole = []
         for shot, found in zip(shots, existing, strict=True):
             job = shot.job if found is not None else (yield from _with_depth(shot, folder))
             whole.append(dataclasses.replace(shot, job=job))
-        return Prepared(request, tuple(whole), existing)
+        return Prepared(request, tuple(whole), existing, tuple(warnings), tuple(notes))
 
 
 def make(prepared: Prepared, *, python: str = "", insert: bool = True) -> Generator[Step, None, Outcome]:
@@ -124,8 +133,7 @@ def make(prepared: Prepared, *, python: str = "", insert: bool = True) -> Genera
     with _in_words():
         worker = yield from _worker(python, request.engine)
         made: list[Take] = []
-        warnings: list[str] = []
-        notes: list[str] = []
+        warnings, notes = list(prepared.warnings), list(prepared.notes)
         for shot, take in zip(prepared.shots, prepared.existing, strict=True):
             if take is None:
                 with _told_of(made):
@@ -138,6 +146,33 @@ def make(prepared: Prepared, *, python: str = "", insert: bool = True) -> Genera
                 warnings += remarks
             made.append(take)
         return Outcome(tuple(made), *(tuple(dict.fromkeys(each)) for each in (warnings, notes)))
+
+
+def again(job: Job, seed: int, shown: tuple[int, int]) -> Prepared:
+    """A job that was done before, to be made again: its frames and cameras as they are in it, whatever Blender says now.
+
+    Args:
+        job: of a take; its origin says where the new one is to stand.
+        seed: to make it with.
+        shown: the timeline frames that the new strip is to show, first and one after the last.
+
+    Raises:
+        ReCamError: what the job says cannot be asked for.
+    """
+    with _in_words():
+        same = dataclasses.replace(job, settings=dataclasses.replace(job.settings, seed=seed))
+    origin, start = job.origin, job.origin.frame_start
+    request = Request(
+        scene=origin.scene,
+        strip=origin.strip,
+        camera=origin.camera,
+        engine=job.settings.engine,
+        seed=seed,
+        format=job.output.format,
+    )
+    first, end = max(shown[0], start), min(shown[1], start + len(job))
+    whole = (first, end) if first < end else (start, start + len(job))
+    return Prepared(request, (Shot(same, (), (), whole),), (None,))
 
 
 def reshoot_now(
@@ -186,6 +221,33 @@ def _worker(python: str, engine: str) -> Generator[Step, None, client.Worker]:
     if engine not in worker.greeting.get("engines", (engine,)):
         raise ReCamError(environment.lacks(engine, python))
     return worker
+
+
+def _foretold(request: Request, python: str) -> Generator[Step, None, tuple[list[str], list[str]]]:
+    """Before a slow engine runs: how much it will have to invent. Warnings, and notes.
+
+    A take is made all the same where that cannot be told.
+    """
+    if request.engine not in GENERATES:
+        return [], []
+    try:
+        with contextlib.closing(forecast.make(request, key="", python=python)) as work:
+            told = yield from _named(later("Forecasting"), work)
+    except ReCamError as error:
+        return [], [tr("How much must be invented could not be told. {reason}").format(reason=error)]
+    forecast.keep(told)
+    return ([told.text] if told.worst > forecast.MUCH else []), []
+
+
+def _named(phase: str, work: Generator[Step, None, T]) -> Generator[Step, None, T]:
+    """The same steps, all of one phase."""
+    while True:
+        try:
+            step = next(work)
+        except StopIteration as end:
+            finished: T = end.value
+            return finished
+        yield step._replace(progress=dataclasses.replace(step.progress, phase=phase))
 
 
 def _check_folder(folder: str) -> None:

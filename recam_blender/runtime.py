@@ -71,6 +71,12 @@ def worker(python: str = "", name: str = TAKES) -> client.Worker:
     return found
 
 
+def warm(name: str = TAKES) -> bool:
+    """Whether that worker runs: to ask it starts no process."""
+    found = _workers.get(name)
+    return found is not None and found[1].alive
+
+
 def forget() -> None:
     """Nothing has ended yet: another file is open."""
     global message

@@ -102,6 +102,20 @@ def sample_trajectories(
     ]
 
 
+def sample_shown(scene: bpy.types.Scene, view: View, depsgraph: bpy.types.Depsgraph) -> contract.Trajectory | None:
+    """The camera as it is shown at the moment, what is moved and not keyed included: one pose.
+
+    None where this depsgraph, which is the one of a window, does not evaluate it.
+
+    Raises CameraError for a camera that has no rigid, perspective picture.
+    """
+    check_camera(view.camera)
+    if not view.camera.evaluated_get(depsgraph).is_evaluated:
+        return None
+    pose, lens = _look_through(scene, view, depsgraph, scene.frame_current_final)
+    return contract.Trajectory(width=view.width, height=view.height, poses=(pose,), intrinsics=(lens,))
+
+
 def cuts(scene: bpy.types.Scene, frames: Sequence[float]) -> list[Cut]:
     """Which camera is the scene's own over these frames, where markers with a camera switch it.
 

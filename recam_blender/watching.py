@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -111,6 +111,9 @@ class _Watched:
     inputs: tuple[Any, ...] = ()
     stale: bool = True
 
+
+after: list[Callable[[Seen], None]] = []
+"""Called with what is seen when it has changed: while somebody asks, and something was changed."""
 
 _watched: dict[str, _Watched] = {}
 _changed_at = 0.0
@@ -254,6 +257,8 @@ def _refresh(scene: bpy.types.Scene, watched: _Watched, now: float) -> None:
     watched.seen = _look(scene)
     if before is None or _shown(before) != _shown(watched.seen):
         redraw()
+        for call in after:
+            call(watched.seen)
 
 
 def _shown(seen: Seen) -> tuple[Any, ...]:

@@ -1,0 +1,1 @@
+"""This moment as a job of one frame, for the live preview."""
