@@ -45,6 +45,7 @@ NAMES = (
     "models locate",
     "to be found",
     "ReCam depth",
+    "Object Transforms",  # as Blender calls its group of channels, in every language
     "a picture of {} x {} pixels is no frame of a ruler",
 )
 
