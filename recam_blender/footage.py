@@ -36,6 +36,7 @@ from .media import (
     media_of,
     plain_index,
 )
+from .texts import later, tr
 
 __all__ = ["FootageError", "FootageFound", "read_footage", "shown_size", "with_effects"]
 
@@ -95,22 +96,27 @@ def read_footage(
             indexes = [plain_index(leaf, media.count, frame) for frame in range(start, stop)]
         else:
             timing = _timing(shown, leaf)
-            remarks = (f"Strip {name!r} is {timing}: which frame it shows when was measured with a ruler.", *remarks)
+            remarks = (
+                tr("Strip {name!r} is {timing}: which frame it shows when was measured with a ruler.").format(
+                    name=name, timing=timing
+                ),
+                *remarks,
+            )
             indexes = yield from _measured(subject, leaf.name, media, range(start, stop))
         if indexes is None or max(indexes) >= media.count:
-            changes = ["blended from frame to frame, or longer than its file"]
+            changes = [tr("blended from frame to frame, or longer than its file")]
         elif not _is_even(name, media, indexes):
-            changes = ["made of pictures of several sizes"]
+            changes = [tr("made of pictures of several sizes")]
         else:
             return FootageFound(_footage(media, indexes), remarks, start, stop, tuple(indexes))
     scene, shown = subject.found()
     check_sources(scene, shown, range(start, stop))
     width, height = scene.render.resolution_x, scene.render.resolution_y
     files, digest = yield from render_frames(subject, range(start, stop), folder=folder)
-    note = (
-        f"Strip {name!r} is {', '.join(changes)}: it was read through a lossless intermediate, as Blender shows it at "
-        f"{width} x {height}."
-    )
+    note = tr(
+        "Strip {name!r} is {changes}: it was read through a lossless intermediate, as Blender shows "
+        "it at {width} x {height}."
+    ).format(name=name, changes=", ".join(changes), width=width, height=height)
     footage = contract.Footage(
         kind="images",
         files=files,
@@ -175,12 +181,17 @@ _SPACE = "sRGB"
 
 def _range(scene: bpy.types.Scene, strip: Any, frames: tuple[int, int] | None) -> tuple[int, int]:
     if strip.type in ("SOUND", "ADJUSTMENT"):
-        kind = "a sound" if strip.type == "SOUND" else "an adjustment"
-        raise FootageError(f"Strip {strip.name!r} is {kind} strip: it has no pictures of its own.")
+        sound = later("Strip {name!r} is a sound strip: it has no pictures of its own.")
+        other = later("Strip {name!r} is an adjustment strip: it has no pictures of its own.")
+        raise FootageError(tr(sound if strip.type == "SOUND" else other).format(name=strip.name))
     start, stop = frames or compat.span(strip)
     first, end = reach(scene, strip) if frames else (start, stop)
     if not first <= start < stop <= end:
-        raise FootageError(f"Strip {strip.name!r} covers frames {first} to {end - 1}, not {start} to {stop - 1}.")
+        raise FootageError(
+            tr("Strip {name!r} covers frames {first} to {end}, not {start} to {stop}.").format(
+                name=strip.name, first=first, end=end - 1, start=start, stop=stop - 1
+            )
+        )
     return start, stop
 
 
@@ -192,20 +203,20 @@ def _leaf(strip: Any) -> Any | None:
 
 
 _KINDS = {
-    "META": "a meta strip",
-    "SCENE": "a scene strip",
-    "MOVIECLIP": "a clip strip",
-    "MASK": "a mask strip",
-    "MULTICAM": "a multicam selector",
-    "COLOR": "made by Blender",
-    "TEXT": "made by Blender",
+    "META": later("a meta strip"),
+    "SCENE": later("a scene strip"),
+    "MOVIECLIP": later("a clip strip"),
+    "MASK": later("a mask strip"),
+    "MULTICAM": later("a multicam selector"),
+    "COLOR": later("made by Blender"),
+    "TEXT": later("made by Blender"),
 }
 
 
 def _changes(scene: bpy.types.Scene, shown: Any, leaf: Any | None) -> list[str]:
     """What makes the pictures other than those in the file, in words."""
     if leaf is None:
-        return [_KINDS.get(shown.type, "under an effect")]
+        return [tr(_KINDS.get(shown.type, later("under an effect")))]
     changes: list[str] = []
     strip = shown
     while True:
@@ -213,28 +224,28 @@ def _changes(scene: bpy.types.Scene, shown: Any, leaf: Any | None) -> list[str]:
         if strip == leaf:
             return list(dict.fromkeys(changes))
         if strip.use_frame_interpolate:
-            changes.append("blended from frame to frame by a speed effect")
+            changes.append(tr("blended from frame to frame by a speed effect"))
         strip = strip.input_1
 
 
 def _changes_of(scene: bpy.types.Scene, strip: Any) -> Iterator[str]:
     crop, transform = strip.crop, strip.transform
     if any((crop.min_x, crop.max_x, crop.min_y, crop.max_y)):
-        yield "cropped"
+        yield tr("cropped")
     if transform.offset_x or transform.offset_y or transform.rotation or not _whole(scene, strip):
-        yield "moved, turned or scaled"
+        yield tr("moved, turned or scaled")
     if strip.use_flip_x or strip.use_flip_y:
-        yield "flipped"
+        yield tr("flipped")
     if strip.blend_alpha != 1 or strip.color_multiply != 1 or strip.color_saturation != 1:
-        yield "changed in opacity or colour"
+        yield tr("changed in opacity or colour")
     if any(not each.mute for each in strip.modifiers):
-        yield "under modifiers"
+        yield tr("under modifiers")
     if strip.type in ("MOVIE", "IMAGE") and _read_otherwise(scene, strip):
-        yield "read with other settings than the file's own"
+        yield tr("read with other settings than the file's own")
     if strip.type == "IMAGE" and not all(each.filename.lower().endswith(PICTURES) for each in strip.elements):
-        yield "made of pictures that are neither PNG nor JPEG nor EXR"
+        yield tr("made of pictures that are neither PNG nor JPEG nor EXR")
     if animated(scene, strip) - _UNSEEN - TIMING:
-        yield "animated"
+        yield tr("animated")
 
 
 def _whole(scene: bpy.types.Scene, strip: Any) -> bool:
@@ -267,10 +278,10 @@ def _read_otherwise(scene: bpy.types.Scene, strip: Any) -> bool:
 
 def _timing(shown: Any, leaf: Any) -> str:
     if shown != leaf:
-        return "under a speed effect"
+        return tr("under a speed effect")
     if compat.is_retimed(leaf):
-        return "retimed"
-    return "of another rate than the scene, or animated"
+        return tr("retimed")
+    return tr("of another rate than the scene, or animated")
 
 
 # By ruler
@@ -300,11 +311,11 @@ def _measured(subject: Subject, leaf_name: str, media: Media, frames: range) -> 
                 element.filename = ruler.picture_name(number)
 
         for done in write:
-            yield "Writing a ruler", done, media.count
+            yield later("Writing a ruler"), done, media.count
         indexes = []
         with Stage(subject, prepare) as stage:
             for done, frame in enumerate(frames):
-                yield "Measuring which frames are shown", done, len(frames)
+                yield later("Measuring which frames are shown"), done, len(frames)
                 path = stage.render(frame, os.path.join(folder, "seen_"))
                 index = ruler.read(path)
                 os.remove(path)
@@ -338,10 +349,20 @@ def _footage(media: Media, indexes: Sequence[int]) -> contract.Footage:
 
 def _remarks(scene: bpy.types.Scene, leaf: Any, media: Media) -> Iterator[str]:
     if media.files[0].lower().endswith(".exr"):
-        yield f"The EXR pictures of strip {leaf.name!r} are read as display-referred: values 0 to 1, as they stand."
+        yield tr(
+            "The EXR pictures of strip {name!r} are read as display-referred: values 0 to 1, as they stand."
+        ).format(name=leaf.name)
     render = scene.render
     if leaf.transform.scale_x == 1 and (media.width > render.resolution_x or media.height > render.resolution_y):
         yield (
-            f"Strip {leaf.name!r} is larger ({media.width} x {media.height}) than the scene's frame "
-            f"({render.resolution_x} x {render.resolution_y}): all of it is re-shot, not only what the frame shows."
+            tr(
+                "Strip {name!r} is larger ({width} x {height}) than the scene's frame ({frame_width} x "
+                "{frame_height}): all of it is re-shot, not only what the frame shows."
+            ).format(
+                name=leaf.name,
+                width=media.width,
+                height=media.height,
+                frame_width=render.resolution_x,
+                frame_height=render.resolution_y,
+            )
         )

@@ -12,6 +12,7 @@ from bpy.app.handlers import persistent
 from . import (
     command,
     explanations,
+    fixes,
     forecast_operators,
     jobs,
     keymaps,
@@ -22,6 +23,7 @@ from . import (
     operators,
     overlay,
     panel,
+    panel_settings,
     preferences_panel,
     presets,
     properties,
@@ -31,6 +33,7 @@ from . import (
     setup,
     setup_operators,
     statusbar,
+    steadiness,
     take_operators,
     take_panel,
     tasks,
@@ -40,6 +43,7 @@ from . import (
     watching,
 )
 from .errors import ReCamError
+from .texts import tr
 
 FEATURES: tuple[Any, ...] = (
     translation,
@@ -52,11 +56,14 @@ FEATURES: tuple[Any, ...] = (
     forecast_operators,
     take_operators,
     explanations,
+    steadiness,
     moves,
     see_through,
     live,
+    fixes,
     presets,
     panel,
+    panel_settings,
     take_panel,
     queue_panel,
     view_panel,
@@ -96,8 +103,10 @@ def register() -> None:
     other = getattr(getattr(bpy.types, "RECAM_PT_main", None), "__module__", panel.__name__)
     if other != panel.__name__:
         raise ReCamError(
-            f"ReCam is installed twice, and its other copy is switched on ({'.'.join(other.split('.')[:3])}). "
-            "Uninstall that one in Preferences > Get Extensions, or switch it off, then switch this one on."
+            tr(
+                "ReCam is installed twice, and its other copy is switched on ({other}). Uninstall that one "
+                "in Preferences > Get Extensions, or switch it off, then switch this one on."
+            ).format(other=".".join(other.split(".")[:3]))
         )
     for each in _CLASSES:
         bpy.utils.register_class(each)

@@ -17,7 +17,7 @@ from ..backend import contract
 from . import compat, sequencer
 from .errors import ReCamError
 from .preferences import MODEL_FILES
-from .texts import tr
+from .texts import later, tr
 
 DEPTH_CHOICES = ("auto", *contract.DEPTHS)
 
@@ -28,6 +28,7 @@ GENERATES = ("recammaster",)
 """The engines that a network draws for."""
 
 _LAST_FRAME = 1_048_574  # MAXFRAME of Blender's DNA_scene_types.h
+_NO_FRAME = later("{name}: found {value}, expected a frame that Blender can go to.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,39 +116,67 @@ class Request:
         _choose("depth", self.depth, DEPTH_CHOICES)
         _choose("format", self.format, tuple(contract.FORMATS))
         if self.depth == "file" and not self.depth_path:
-            raise ReCamError("Depth from files was chosen, but no file or folder is given.")
+            raise ReCamError(tr("Depth from files was chosen, but no file or folder is given."))
         if self.depth == "file" and not os.path.exists(self.depth_path):
-            raise ReCamError(f"There is no depth at {self.depth_path!r}.")
+            raise ReCamError(tr("There is no depth at {path!r}.").format(path=self.depth_path))
         if self.depth_scale <= 0:
-            raise ReCamError(f"The depth's scale is {self.depth_scale:g}; it must be more than 0.")
+            raise ReCamError(
+                tr("The depth's scale is {scale:g}; it must be more than 0.").format(scale=self.depth_scale)
+            )
         if not 0 <= self.seed <= contract.LARGEST_SEED:
-            raise ReCamError(f"The seed is {self.seed}; it must be from 0 to {contract.LARGEST_SEED}.")
+            raise ReCamError(
+                tr("The seed is {seed}; it must be from 0 to {largest}.").format(
+                    seed=self.seed, largest=contract.LARGEST_SEED
+                )
+            )
         if max(self.width, self.height) > contract.LARGEST_SIDE:
             raise ReCamError(
-                f"The take's size is {self.width} x {self.height}; no side can be over {contract.LARGEST_SIDE}."
+                tr("The take's size is {width} x {height}; no side can be over {largest}.").format(
+                    width=self.width, height=self.height, largest=contract.LARGEST_SIDE
+                )
             )
         for each in dataclasses.fields(self):
             value = getattr(self, each.name)
             if isinstance(value, float) and not math.isfinite(value):
-                raise ReCamError(f"{each.name}: found {value}, expected a finite number.")
+                raise ReCamError(
+                    tr("{name}: found {value}, expected a finite number.").format(name=each.name, value=value)
+                )
         if self.camera_frame is not None and abs(self.camera_frame) > _LAST_FRAME:
-            raise ReCamError(f"camera_frame: found {self.camera_frame:g}, expected a frame that Blender can go to.")
+            raise ReCamError(tr(_NO_FRAME).format(name="camera_frame", value=f"{self.camera_frame:g}"))
         for name in ("first", "last"):
             if abs(getattr(self, name) or 0) > _LAST_FRAME:
-                raise ReCamError(f"{name}: found {getattr(self, name)}, expected a frame that Blender can go to.")
+                raise ReCamError(tr(_NO_FRAME).format(name=name, value=getattr(self, name)))
         if self.handles < 0:
-            raise ReCamError(f"There are {self.handles} frames of handles; there must be 0 or more.")
+            raise ReCamError(
+                tr("There are {handles} frames of handles; there must be 0 or more.").format(handles=self.handles)
+            )
         if self.subject_distance <= 0:
-            raise ReCamError(f"The subject distance is {self.subject_distance:g} m; it must be more than 0.")
+            raise ReCamError(
+                tr("The subject distance is {distance:g} m; it must be more than 0.").format(
+                    distance=self.subject_distance
+                )
+            )
         if self.lens < 0:
-            raise ReCamError(f"The footage's lens is {self.lens:g} mm; it must be more than 0, or 0 for the target's.")
+            raise ReCamError(
+                tr("The footage's lens is {lens:g} mm; it must be more than 0, or 0 for the target's.").format(
+                    lens=self.lens
+                )
+            )
         if bool(self.width) != bool(self.height) or self.width < 0 or self.height < 0:
-            raise ReCamError(f"The take's size is {self.width} x {self.height}; give both sides, or 0 x 0.")
+            raise ReCamError(
+                tr("The take's size is {width} x {height}; give both sides, or 0 x 0.").format(
+                    width=self.width, height=self.height
+                )
+            )
         try:
             self.generation(contract.Models(), self.device or contract.Generation.device)
         except contract.ContractError as error:
             field = f"network_{error.field}" if error.field in _OF_NETWORK else error.field
-            raise ReCamError(f"{field}: found {error.found}, expected {error.expected}.") from None
+            raise ReCamError(
+                tr("{field}: found {found}, expected {expected}.").format(
+                    field=field, found=error.found, expected=error.expected
+                )
+            ) from None
 
     def generation(self, models: contract.Models, device: str) -> contract.Generation:
         """What an engine that generates is told, with the models found and the device chosen."""
@@ -227,7 +256,9 @@ def from_settings(scene: bpy.types.Scene) -> Request:
 def why_no_footage(scene: bpy.types.Scene) -> str:
     """What to do where :func:`chosen_footage` finds none."""
     if scene.recam.pinned:
-        template = "The pinned strip {name!r} is not in the sequencer of scene {scene!r}: unpin it, or pin another."
+        template = later(
+            "The pinned strip {name!r} is not in the sequencer of scene {scene!r}: unpin it, or pin another."
+        )
         return tr(template).format(name=scene.recam.pinned, scene=scene.name)
     return tr("Select the strip to re-shoot in the sequencer.")
 
@@ -297,21 +328,33 @@ def from_texts(values: dict[str, str]) -> Request:
     read: dict[str, Any] = {}
     for name, text in values.items():
         if name not in fields:
-            raise ReCamError(f"There is no setting {name!r}; there are {', '.join(SETTINGS)}.")
+            raise ReCamError(
+                tr("There is no setting {name!r}; there are {settings}.").format(
+                    name=name, settings=", ".join(SETTINGS)
+                )
+            )
         read[name] = _read(name, text, str(fields[name].type))
     for name in ("scene", "strip"):
         if name not in read:
-            raise ReCamError(f"No {name} is given.")
+            raise ReCamError(tr("No {name} is given.").format(name=name))
     # Who names files means them; in the panel the path stays when another depth is chosen.
     if read.get("depth_path") and read.setdefault("depth", "file") != "file":
-        raise ReCamError(f"There are depth files, but the depth is {read['depth']}; leave one of them out.")
+        raise ReCamError(
+            tr("There are depth files, but the depth is {depth}; leave one of them out.").format(depth=read["depth"])
+        )
     # Who names engine and quality may keep what only another one heeds, to compare them; who does not forgot to.
     if "engine" not in read and (vain := sorted(_FOR_GENERATING & read.keys())):
         raise ReCamError(
-            f"{vain[0]} says nothing to the engine {Request.engine}; give the engine too ({', '.join(GENERATES)})."
+            tr("{name} says nothing to the engine {engine}; give the engine too ({engines}).").format(
+                name=vain[0], engine=Request.engine, engines=", ".join(GENERATES)
+            )
         )
     if read.get("lora") and "quality" not in read:
-        raise ReCamError(f"lora says nothing to the quality {Request.quality}; give the quality too (draft).")
+        raise ReCamError(
+            tr("lora says nothing to the quality {quality}; give the quality too (draft).").format(
+                quality=Request.quality
+            )
+        )
     return Request(**read)
 
 
@@ -324,11 +367,17 @@ def _read(name: str, text: str, kind: str) -> str | int | float | bool:
         if kind == "bool":
             return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[text.lower()]
     except (ValueError, KeyError):
-        expected = {"i": "a whole number", "b": "yes or no"}.get(kind[0], "a number")
-        raise ReCamError(f"{name}: found {text!r}, expected {expected}.") from None
+        expected = tr({"i": later("a whole number"), "b": later("yes or no")}.get(kind[0], later("a number")))
+        raise ReCamError(
+            tr("{name}: found {text!r}, expected {expected}.").format(name=name, text=text, expected=expected)
+        ) from None
     return text
 
 
 def _choose(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
-        raise ReCamError(f"{name}: found {value!r}, expected one of " + ", ".join(choices) + ".")
+        raise ReCamError(
+            tr("{name}: found {value!r}, expected one of {choices}.").format(
+                name=name, value=value, choices=", ".join(choices)
+            )
+        )

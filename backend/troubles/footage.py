@@ -20,7 +20,8 @@ GROUP = Group(
             messages=(
                 "Select the strip to re-shoot in the sequencer.",
                 "The pinned strip … is not in the sequencer of scene …: unpin it, or pin another.",
-                "Strip … is … strip: it has no pictures of its own.",
+                "Strip … is a sound strip: it has no pictures of its own.",
+                "Strip … is an adjustment strip: it has no pictures of its own.",
                 "There is no strip … in the sequencer of scene …; there are ….",
                 "There is no strip in the sequencer: add the footage to it.",
                 "Scene strip … has no scene.",

@@ -15,7 +15,6 @@ GROUP = Group(
                 "The seed is …; it must be from 0 to ….",
                 "The take's size is … x …; no side can be over ….",
                 "The take's size is … x …; give both sides, or 0 x 0.",
-                "camera_frame: found …, expected a frame that Blender can go to.",
                 "…: found …, expected one of ….",
                 "…: found …, expected a finite number.",
                 "…: found …, expected a frame that Blender can go to.",

@@ -18,14 +18,11 @@ NOT_FOR_TRANSLATORS = (
         f"recam_blender/{name}.py"
         for name in (
             "compat",
-            "footage",
             "jobs",
             "operators",
             "panel",
             "planning",
             "properties",
-            "registration",
-            "request",
             "reshoot",
             "runtime",
             "sampling",
@@ -45,6 +42,7 @@ NAMES = (
     "models locate",
     "to be found",
     "ReCam depth",
+    "Object Transforms",  # what Blender calls the channels of a camera that it keys itself
     "Object Transforms",  # as Blender calls its group of channels, in every language
     "a picture of {} x {} pixels is no frame of a ruler",
 )
