@@ -20,7 +20,7 @@ from mathutils import Matrix, Vector
 
 from .. import compat
 from ..errors import ReCamError
-from ..texts import tr
+from ..texts import later, tr
 from .catalogue import AMOUNTS, ARM, DISTANCE, EASINGS, FRAMES, MOVES, Move
 
 _MOVING = "Object Transforms"  # the group that Blender itself puts such keys into
@@ -201,7 +201,7 @@ def _arc(stage: _Stage, camera: bpy.types.Object) -> None:
 
 def _orbit(stage: _Stage, camera: bpy.types.Object) -> None:
     """The camera is carried round as it stands, so that the subject stays where it is in the picture."""
-    pivot = _empty(stage, camera, tr("{camera} Pivot"), Matrix.Translation(_pivot(stage)))
+    pivot = _empty(stage, camera, later("{camera} Pivot"), Matrix.Translation(_pivot(stage)))
     camera.parent = pivot
     _place(camera, Matrix.Translation(-_pivot(stage)) @ stage.at)
     _key(stage, pivot, "rotation_euler", 2, 0.0, math.radians(stage.reached))
@@ -225,9 +225,9 @@ def _shrink(stage: _Stage) -> float:
 
 def _crane(stage: _Stage, camera: bpy.types.Object) -> None:
     """The arm stands level behind the camera and swings in the upright plane, wherever the camera looks."""
-    rig = _empty(stage, camera, tr("{camera} Rig"), _levelled(stage.at))
+    rig = _empty(stage, camera, later("{camera} Rig"), _levelled(stage.at))
     back = Matrix.Translation((0, 0, stage.arm * stage.metre))
-    arm = _empty(stage, camera, tr("{camera} Arm"), back, parent=rig, shape="SINGLE_ARROW")
+    arm = _empty(stage, camera, later("{camera} Arm"), back, parent=rig, shape="SINGLE_ARROW")
     camera.parent = arm
     _place(camera, back.inverted() @ rig.matrix_basis.inverted() @ stage.at)
     _key(stage, arm, "rotation_euler", 0, 0.0, math.radians(stage.reached))
@@ -265,6 +265,7 @@ _SWAY = {
 
 _SWAY_SECONDS = 1.1  # of one sway to and fro: what a standing body has
 _FADE_SECONDS = 0.5
+_PAST_ALL_FRAMES = 1_048_574
 
 
 def _shake(stage: _Stage, curve: Any, size: float) -> None:
@@ -276,7 +277,7 @@ def _shake(stage: _Stage, curve: Any, size: float) -> None:
     # Noise is nothing at whole numbers, and what differs by little looks alike.
     noise.phase = (stage.seed % 10_000) * 7.31 + channel * 31.73 + 0.37
     noise.use_restricted_range = True
-    noise.frame_start, noise.frame_end = stage.first, stage.last
+    noise.frame_start, noise.frame_end = stage.first, _PAST_ALL_FRAMES
     noise.blend_in = min(_FADE_SECONDS * stage.rate, (stage.last - stage.first) / 2)
 
 
@@ -355,7 +356,7 @@ def _new_camera(stage: _Stage, like: bpy.types.Object | None) -> bpy.types.Objec
 
 def _ride(stage: _Stage, camera: bpy.types.Object) -> bpy.types.Object:
     """The rig that carries a camera, which stands at its origin."""
-    rig = _empty(stage, camera, tr("{camera} Rig"), stage.at)
+    rig = _empty(stage, camera, later("{camera} Rig"), stage.at)
     camera.parent = rig
     return rig
 
@@ -364,7 +365,7 @@ def _look_ahead(stage: _Stage, camera: bpy.types.Object, rig: bpy.types.Object) 
     """Aim at the point ahead with the camera's own up, however it is tilted: that is the z of what it aims at."""
     turned = stage.at.to_quaternion().to_matrix().to_4x4() @ Matrix.Rotation(-math.pi / 2, 4, "X")
     place = rig.matrix_basis.inverted() @ Matrix.Translation(stage.ahead) @ turned
-    aim = _empty(stage, camera, tr("{camera} Aim"), place, parent=rig, shape="SPHERE", size=0.1)
+    aim = _empty(stage, camera, later("{camera} Aim"), place, parent=rig, shape="SPHERE", size=0.1)
     track = camera.constraints.new("TRACK_TO")
     track.target = aim
     track.track_axis, track.up_axis = "TRACK_NEGATIVE_Z", "UP_Y"
@@ -382,7 +383,8 @@ def _empty(
     size: float = 0.3,
 ) -> bpy.types.Object:
     """An empty in its parent's axes; its size in metres."""
-    empty = bpy.data.objects.new(name.format(camera=camera.name), None)
+    translated = bpy.app.translations.pgettext_data(name)
+    empty = bpy.data.objects.new(translated.format(camera=camera.name), None)
     empty.empty_display_type, empty.empty_display_size = shape, size * stage.metre
     empty.parent = parent
     _place(empty, place)

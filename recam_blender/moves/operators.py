@@ -185,6 +185,11 @@ class RECAM_OT_add_move(bpy.types.Operator):
         except ReCamError as error:
             cls.poll_message_set(str(error).rstrip("."))
             return False
+        active = _layer(context, scene).objects.active
+        # The others keep an undo of their own, which knows nothing of new objects.
+        if active is not None and active.mode not in ("OBJECT", "POSE"):
+            cls.poll_message_set("Go back to Object Mode first: cameras are added there")
+            return False
         return True
 
     @classmethod
@@ -206,7 +211,8 @@ class RECAM_OT_add_move(bpy.types.Operator):
             scene.camera = camera
         if self.use and edit is not None and edit.is_editable:
             where.use(camera, scene, edit)
-        _select(context, scene, camera)
+        _show(context, camera)
+        _select(_layer(context, scene), camera)
         last = self.frame + self.duration - 1
         text = tr("Added '{camera}' to scene '{scene}', frames {first:g} to {last:g}")
         self.report({"INFO"}, text.format(camera=camera.name, scene=scene.name, first=self.frame, last=last))
@@ -310,12 +316,27 @@ def _collection(context: bpy.types.Context, scene: bpy.types.Scene) -> bpy.types
     return active.collection if usable else scene.collection
 
 
-def _select(context: bpy.types.Context, scene: bpy.types.Scene, camera: bpy.types.Object) -> None:
+def _layer(context: bpy.types.Context, scene: bpy.types.Scene) -> bpy.types.ViewLayer:
+    return context.view_layer if context.scene == scene else scene.view_layers[0]
+
+
+def _show(context: bpy.types.Context, camera: bpy.types.Object) -> None:
+    """In a view of a few objects alone, as all that Blender adds."""
+    space = context.space_data
+    if space is None or space.type != "VIEW_3D" or space.local_view is None:
+        return
+    root = camera
+    while root.parent is not None:
+        root = root.parent
+    for each in (root, *root.children_recursive):
+        each.local_view_set(space, True)
+
+
+def _select(layer: bpy.types.ViewLayer, camera: bpy.types.Object) -> None:
     """Select the camera and what carries its keys, for the timeline shows those of what is selected.
 
-    Not while an object is being edited: that one stays the active one.
+    Not while somebody is being posed: the armature stays the active one.
     """
-    layer = context.view_layer if context.scene == scene else scene.view_layers[0]
     active = layer.objects.active
     if camera.name not in layer.objects or (active is not None and active.mode != "OBJECT"):
         return

@@ -183,13 +183,25 @@ def test_the_camera_and_what_carries_its_keys_are_selected(scene):
     assert {each.name for each in bpy.context.view_layer.objects.selected} == {camera.name}
 
 
-def test_an_object_that_is_being_edited_stays_so(scene):
-    ball = new_ball(scene)
-    bpy.context.view_layer.objects.active = ball
-    bpy.ops.object.mode_set(mode="EDIT")
+def test_who_is_being_posed_stays_so(scene):
+    armature = bpy.data.objects.new("Armature", bpy.data.armatures.new("Armature"))
+    scene.collection.objects.link(armature)
+    bpy.context.view_layer.objects.active = armature
+    bpy.ops.object.mode_set(mode="POSE")
     add(kind="zoom_in")
-    assert bpy.context.view_layer.objects.active == ball
-    assert ball.mode == "EDIT"
+    assert bpy.context.view_layer.objects.active == armature
+    assert armature.mode == "POSE"
+
+
+def test_it_waits_until_an_object_is_edited(scene):
+    """Edit modes have an undo of their own, which would lose the camera."""
+    bpy.context.view_layer.objects.active = new_ball(scene)
+    bpy.ops.object.mode_set(mode="EDIT")
+    assert not bpy.ops.recam.add_move.poll()
+    with pytest.raises(RuntimeError, match="Go back to Object Mode first"):
+        bpy.ops.recam.add_move(kind="zoom_in")
+    bpy.ops.object.mode_set(mode="OBJECT")
+    assert bpy.ops.recam.add_move.poll()
 
 
 def test_it_goes_into_the_active_collection_where_it_shows_there(scene):
