@@ -17,6 +17,10 @@ TURNS_MOVIES = bpy.app.version >= (4, 4, 0)
 """Whether movies are shown the way up that their file asks for, as those of phones do."""
 
 
+EVERY_STRIP = "strips_all" if bpy.app.version >= (4, 4, 0) else "sequences_all"
+"""What a sequence editor calls all of its strips, those inside meta strips included."""
+
+
 def sequencer_scene(context: bpy.types.Context) -> bpy.types.Scene:
     """The scene whose edit the user looks at: the workspace's (5.0), where it has one, else the window's."""
     return getattr(context, "sequencer_scene", None) or context.scene

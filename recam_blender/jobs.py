@@ -77,7 +77,15 @@ after: list[Callable[[Entry, reshoot.Outcome], None]] = []
 
 def add(request: Request) -> Entry:
     """Put a request at the end of the queue, and begin."""
-    entry = Entry(next(_numbers), request)
+    return _queue(Entry(next(_numbers), request))
+
+
+def add_prepared(prepared: reshoot.Prepared) -> Entry:
+    """The same for what is prepared already, as the job of a take that is to be made again."""
+    return _queue(Entry(next(_numbers), prepared.request, stage="waiting", _prepared=prepared))
+
+
+def _queue(entry: Entry) -> Entry:
     _entries.append(entry)
     runtime.busy, runtime.message = True, None
     if not bpy.app.timers.is_registered(_tick):

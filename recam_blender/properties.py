@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..backend import contract
+from . import take_list
 
 
 def _is_camera(_settings: bpy.types.PropertyGroup, item: bpy.types.Object) -> bool:
@@ -24,6 +25,14 @@ def _round_size(settings: bpy.types.PropertyGroup, _context: bpy.types.Context) 
         nearest = (getattr(settings, name) + 8) // 16 * 16
         if getattr(settings, name) != nearest:
             setattr(settings, name, nearest)
+
+
+def _chosen_take(settings: bpy.types.PropertyGroup) -> int:
+    return take_list.chosen_row(settings.id_data)
+
+
+def _choose_take(settings: bpy.types.PropertyGroup, row: int) -> None:
+    take_list.choose_row(settings.id_data, row)
 
 
 class RECAM_PG_settings(bpy.types.PropertyGroup):
@@ -297,7 +306,13 @@ class RECAM_PG_settings(bpy.types.PropertyGroup):
         "the depth of the scene, which must be rendered",
         default=True,
     )
-    take_index: bpy.props.IntProperty(options={"HIDDEN"})  # type: ignore[valid-type]
+    take_index: bpy.props.IntProperty(  # type: ignore[valid-type]
+        name="Take",
+        description="The take that is chosen: its strip is the active one",
+        get=_chosen_take,
+        set=_choose_take,
+        options={"HIDDEN"},
+    )
 
 
 CLASSES = (RECAM_PG_settings,)

@@ -12,19 +12,19 @@ from . import compat
 from .errors import ReCamError
 from .footage import shown_size, with_effects
 from .media import PICTURES, absolute
+from .ties import KEY, SOURCE, TAKE, footage_of, list_takes, text_of, tie, tie_sound
 
 __all__ = [
+    "KEY",
     "SequencerError",
     "camera_scene_for",
+    "footage_of",
     "free_channel",
     "insert_take",
     "list_takes",
+    "owner_of",
     "view_transform_warning",
 ]
-
-KEY = "recam"
-"""The custom property of a take's strip; it holds what ``metadata`` gave, and the name of the footage's strip."""
-
 
 class SequencerError(ReCamError):
     """A take that cannot be put into the sequencer, with the reason."""
@@ -95,27 +95,14 @@ def insert_take(
         compat.set_span(strip, first, end)
     _fit(scene, strip, found)
     _make_relative(strip)
-    strip[KEY] = {**metadata, "source": source_name}
+    strip[KEY] = {**metadata, SOURCE: source_name}
+    if found is not None:
+        tie(scene, strip, found)
     notes += _copy_sound(owner, sound, found, strip, sound_channel)
     for each in compat.strips_all(scene):
         each.select = each == strip
     editor.active_strip = strip
     return strip, [*notes, *view_transform_warning(scene)]
-
-
-def list_takes(scene: bpy.types.Scene, strip: Any) -> list[Any]:
-    """The takes of a footage strip that stand in the scene's sequencer, the lowest channel first."""
-    takes = [each for each in compat.strips_all(scene) if _texts(each).get("source") == strip.name]
-    return sorted(takes, key=lambda each: (each.channel, each.name))
-
-
-def footage_of(scene: bpy.types.Scene, strip: Any) -> Any:
-    """The footage that is meant where a strip is chosen: that of a take, which is what stands active after it was made.
-
-    A take whose footage is gone is footage itself.
-    """
-    source = _texts(strip).get("source") if strip is not None else None
-    return next((each for each in compat.strips_all(scene) if each.name == source), strip)
 
 
 def free_channel(owner: Any, above: int, start: int, stop: int, *, count: int = 1) -> int | None:
@@ -194,12 +181,6 @@ _CHANNELS = 128
 _NAME_BYTES = 60  # Blender keeps 60 to 63, by version
 
 
-def _texts(strip: Any) -> dict[str, str]:
-    """What ReCam keeps with a strip. Custom properties are the user's, too: one of that name may be anything."""
-    group = strip.get(KEY)
-    return {name: text for name, text in group.items() if isinstance(text, str)} if hasattr(group, "items") else {}
-
-
 def _files(path: str, length: int) -> list[str]:
     """The names of a folder's pictures, or none for a movie."""
     if os.path.isdir(path):
@@ -232,6 +213,11 @@ def _whereabouts(scene: bpy.types.Scene, source: Any, name: str, start: int, sto
     first, end = compat.span(source)
     if start < first or stop > end:
         yield f"Strip {name!r} was moved or trimmed meanwhile: its take stands where it was, from frame {start} on."
+
+
+def owner_of(scene: bpy.types.Scene, strip: Any) -> Any:
+    """The sequence editor, or the meta strip in it, that holds a strip."""
+    return _owner(scene.sequence_editor, strip)
 
 
 def _owner(owner: Any, strip: Any) -> Any:
@@ -321,7 +307,7 @@ def _make_relative(strip: Any) -> None:
 
 def _sound_of(scene: bpy.types.Scene, owner: Any, source: Any) -> Any | None:
     """The sound strip that belongs to a strip: tied to it, else of the same file, else of exactly its range."""
-    sounds = [each for each in compat.strips(owner) if each.type == "SOUND" and "take" not in _texts(each)]
+    sounds = [each for each in compat.strips(owner) if each.type == "SOUND" and not text_of(each, TAKE)]
     tied = compat.connected(source)
     start, stop = compat.span(source)
 
@@ -381,7 +367,7 @@ def _copy_sound(owner: Any, sound: Any | None, source: Any | None, take: Any, ch
         compat.strips(owner).remove(copy)
         return [f"The take has no sound, as {sound.name!r} is silent where it plays."]
     copy.mute = True
-    copy[KEY] = {"take": take.name}
+    tie_sound(copy, take)
     return [f"The take's sound {copy.name!r} is muted, or it would be heard twice beside {sound.name!r}."]
 
 

@@ -1,7 +1,168 @@
-"""The list of takes."""
+"""The takes of the footage, in the sequencer's sidebar. It draws what is there and decides nothing."""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
-CLASSES: tuple[Any, ...] = ()
+import bpy
+
+from . import compat, drawing, request, take_list, take_work, tasks, telling
+from .request import GENERATES
+from .texts import plural, tr
+from .ties import list_takes
+
+_ROWS = 3
+_ENGINES = {"reproject": "Reproject", "recammaster": "ReCamMaster"}
+
+
+class RECAM_UL_takes(bpy.types.UIList):
+    def filter_items(self, context: bpy.types.Context, data: Any, name: str) -> tuple[list[int], list[int]]:
+        """The takes of the footage among all strips, the newest first."""
+        strips = list(getattr(data, name))
+        scene = compat.sequencer_scene(context)
+        footage = request.chosen_footage(scene)
+        found = list_takes(scene, footage) if footage is not None else []
+        order = [each.name for each in take_list.newest_first(scene, found)]
+        places = {each: at for at, each in enumerate(order)}
+        rest = len(order)
+        flags, rows = [], []
+        for strip in strips:
+            if strip.name in places:
+                flags.append(self.bitflag_filter_item)
+                rows.append(places[strip.name])
+            else:
+                flags.append(0)
+                rows.append(rest)
+                rest += 1
+        return flags, rows
+
+    def draw_item(
+        self,
+        context: bpy.types.Context,
+        layout: bpy.types.UILayout,
+        _data: Any,
+        strip: Any,
+        _icon: int,
+        _active_data: Any,
+        _active_name: str,
+    ) -> None:
+        """Number, what made it, and time; whether it is shown alone, and whether it is shown."""
+        scene = compat.sequencer_scene(context)
+        take = take_list.describe(scene, strip)
+        row = layout.row(align=True)
+        words = row.split(factor=0.25, align=True)
+        words.active = take.shown
+        words.alert = not take.there
+        words.label(text=_number(take), icon="NONE" if take.there else "ERROR", translate=False)
+        words = words.split(factor=0.65, align=True)
+        words.label(text=_maker(take), translate=False)
+        words.label(text=telling.duration(take.told.seconds) if take.told.seconds else "", translate=False)
+        icon = "SOLO_ON" if take_list.is_solo(scene, strip) else "SOLO_OFF"
+        row.operator("recam.solo_take", text="", icon=icon, emboss=False).take = strip.name
+        row.prop(strip, "mute", text="", icon="HIDE_OFF" if take.shown else "HIDE_ON", emboss=False)
+
+
+class RECAM_PT_takes(bpy.types.Panel):
+    bl_label = "Takes"
+    bl_space_type = "SEQUENCE_EDITOR"
+    bl_region_type = "UI"
+    bl_category = "ReCam"
+    bl_parent_id = "RECAM_PT_main"
+    bl_order = 40
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """The list, what is known of the chosen one, and what can be done with it."""
+        layout = self.layout
+        scene = compat.sequencer_scene(context)
+        footage = request.chosen_footage(scene)
+        takes = take_list.newest_first(scene, list_takes(scene, footage)) if footage is not None else []
+        if not takes:
+            words = tr("Takes are the results: each is a strip above its footage, and is listed here.")
+            drawing.paragraph(context, layout, words)
+            layout.operator("recam.load_takes", icon="FILE_REFRESH")
+            _tasks(context, layout)
+            return
+        row = layout.row()
+        row.template_list(
+            "RECAM_UL_takes", "", scene.sequence_editor, compat.EVERY_STRIP, scene.recam, "take_index", rows=_ROWS
+        )
+        active = compat.active_strip(scene)
+        chosen = active if active in takes else None
+        column = row.column(align=True)
+        side = column.column(align=True)
+        side.enabled = chosen is not None
+        side.operator("recam.remove_take", text="", icon="TRASH")
+        column.separator()
+        column.menu("RECAM_MT_take", text="", icon="DOWNARROW_HLT")
+        if chosen is not None:
+            _details(context, layout, take_list.describe(scene, chosen))
+        column = layout.column(align=True)
+        shown = any(not each.mute for each in takes)
+        column.operator(
+            "recam.compare", text="Show Source" if shown else "Show Take", icon="HIDE_ON" if shown else "HIDE_OFF"
+        )
+        column = layout.column(align=True)
+        column.enabled = chosen is not None
+        pair = column.row(align=True)
+        pair.operator("recam.rerun_take", text="Same Seed", icon="FILE_REFRESH").seed = "same"
+        pair.operator("recam.rerun_take", text="Next Seed", icon="FORWARD").seed = "next"
+        column.operator("recam.copy_take_settings", icon="COPYDOWN")
+        column.operator("recam.use_take", icon="PINNED")
+        _tasks(context, layout)
+
+
+class RECAM_MT_take(bpy.types.Menu):
+    bl_label = "Take"
+
+    def draw(self, _context: bpy.types.Context) -> None:
+        """What is done with takes more rarely."""
+        layout = self.layout
+        layout.operator("recam.compare")
+        layout.operator("recam.solo_take")
+        layout.separator()
+        layout.operator("recam.camera_from_take", icon="CAMERA_DATA")
+        layout.operator("recam.reveal_take", icon="FILEBROWSER")
+        layout.separator()
+        layout.operator("recam.load_takes", icon="FILE_REFRESH")
+        layout.operator("recam.remove_take", icon="TRASH")
+
+
+def _number(take: take_list.Take) -> str:
+    return f"v{take.version:03d}" if take.version else take.strip
+
+
+def _maker(take: take_list.Take) -> str:
+    """The engine, and the seed where it counts."""
+    name = _ENGINES.get(take.told.engine, take.told.engine)
+    if take.told.engine in GENERATES and take.told.seed is not None:
+        return tr("{engine}, {seed}").format(engine=name, seed=take.told.seed)
+    return name
+
+
+def _details(context: bpy.types.Context, layout: bpy.types.UILayout, take: take_list.Take) -> None:
+    """What has no room in its row."""
+    told = take.told
+    parts = [told.camera]
+    if told.frames:
+        parts.append(plural(told.frames, "1 frame", "{count} frames").format(count=told.frames))
+    if told.invented is not None:
+        parts.append(tr("{share:.0%} invented").format(share=told.invented))
+    if any(parts):
+        drawing.paragraph(context, layout, ", ".join(filter(None, parts)))
+    if not take.there:
+        words = tr("{file} is missing: put it back, load it from where it is, or remove the take.")
+        drawing.paragraph(context, layout, words.format(file=os.path.basename(take.path)), "ERROR")
+
+
+def _tasks(context: bpy.types.Context, layout: bpy.types.UILayout) -> None:
+    """What loads or removes takes, and how that ended."""
+    for key in (take_work.LOAD, take_work.REMOVE):
+        running, ended = tasks.running(key), tasks.ended(key)
+        if running is not None:
+            drawing.paragraph(context, layout, running.words, "TIME")
+        elif ended is not None:
+            drawing.paragraph(context, layout, ended.text, drawing.ICONS[ended.kind])
+
+
+CLASSES = (RECAM_UL_takes, RECAM_MT_take, RECAM_PT_takes)

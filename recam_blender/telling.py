@@ -25,7 +25,7 @@ def time_left(progress: Progress) -> str:
     """Until the whole job is done: "3 min left". Empty where that cannot be told."""
     if progress.seconds_left is None:
         return ""
-    return tr("{time} left").format(time=_duration(progress.seconds_left))
+    return tr("{time} left").format(time=duration(progress.seconds_left))
 
 
 def _bytes(progress: Progress) -> list[str]:
@@ -37,7 +37,7 @@ def _bytes(progress: Progress) -> list[str]:
     return told
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """As exactly as it matters: the seconds of an hour are nobody's concern."""
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 10:

@@ -1,0 +1,312 @@
+"""Back from a take's record: to its job, to what was asked for, to the panel's settings, and to a keyed camera."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import os
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import bpy
+import numpy as np
+from mathutils import Matrix
+
+from ..backend.cameras import arrays
+from ..backend.contract import ContractError, Generation, Intrinsics, Job
+from . import compat, planning, sampling, sequencer
+from .errors import ReCamError
+from .request import GENERATES, USES_DEPTH, Request
+from .take_list import told_of
+from .texts import tr
+from .ties import footage_of, list_takes, text_of
+
+_LARGEST_PANEL_SEED = 2**31 - 1
+# Lenses of one take are the same number, read from 32 bits.
+_SAME_LENS = 1e-4
+
+
+def job_of(strip: Any) -> Job:
+    """The job that a take was made of.
+
+    Raises:
+        ReCamError: its strip keeps no record that can be read.
+    """
+    try:
+        return Job.from_json(json.loads(text_of(strip, "job")))
+    except (ValueError, RecursionError, ContractError):
+        raise ReCamError(
+            tr("Strip {strip!r} has no record of how it was made that this version of ReCam can read.").format(
+                strip=strip.name
+            )
+        ) from None
+
+
+def first_frame(strip: Any) -> int:
+    """The timeline frame at which a take's first frame stands now, be it shown or hidden under the strip's end."""
+    return round(compat.content_start(strip) - compat.content_trim(strip)[0])
+
+
+def present_job(scene: bpy.types.Scene, strip: Any) -> Job:
+    """The job of a take, saying where it stands now: footage may have been renamed, and both been moved."""
+    job = job_of(strip)
+    footage = footage_of(scene, strip)
+    name = job.origin.strip if footage == strip else footage.name
+    origin = dataclasses.replace(job.origin, scene=scene.name, strip=name, frame_start=first_frame(strip))
+    return dataclasses.replace(job, origin=origin)
+
+
+def missing_files(job: Job) -> list[str]:
+    """The files that a job reads and that are gone: what was made for it alone does not outlive it."""
+    every = [*job.footage.files, *job.settings.depth.files]
+    return [each for each in dict.fromkeys(every) if not os.path.isfile(each)]
+
+
+def next_seed(scene: bpy.types.Scene, strip: Any) -> int:
+    """The next seed after a take's that no take of its footage has."""
+    takes = list_takes(scene, footage_of(scene, strip))
+    used = {told_of(each).seed for each in takes}
+    seed = job_of(strip).settings.seed + 1
+    while seed in used:
+        seed += 1
+    return seed
+
+
+def request_of(scene: bpy.types.Scene, strip: Any) -> Request:
+    """What would have to be asked for now, to get a take's job again: cameras by name, frames where they are now.
+
+    Raises:
+        ReCamError: the record, or what it says, is no longer of use.
+    """
+    job = present_job(scene, strip)
+    footage = footage_of(scene, strip)
+    start, stop = compat.span(footage)
+    first, last = max(start, job.origin.frame_start), min(stop, job.origin.frame_start + len(job)) - 1
+    shown, end = compat.span(strip)
+    first, last = max(first, shown), min(last, end - 1)
+    if first > last:
+        raise ReCamError(
+            tr("Nothing of strip {strip!r} lies under the take {take!r} any more.").format(
+                strip=footage.name, take=strip.name
+            )
+        )
+    same_size = (job.output.width, job.output.height) == (job.footage.width, job.footage.height)
+    asked = Request(
+        scene=scene.name,
+        strip=footage.name,
+        camera=job.origin.camera,
+        source_camera=job.origin.source_camera,
+        camera_scene=job.origin.camera_scene if job.origin.camera_scene in bpy.data.scenes else "",
+        lens=_millimetres(scene, job),
+        subject_distance=job.subject_distance,
+        engine=job.settings.engine,
+        seed=job.settings.seed,
+        format=job.output.format,
+        mask=job.output.mask,
+        width=0 if same_size else job.output.width,
+        height=0 if same_size else job.output.height,
+        first=None if first == start else first,
+        last=None if last == stop - 1 else last,
+        handles=max(first - job.origin.frame_start, job.origin.frame_start + len(job) - 1 - last, 0),
+        **_depth(job),
+        **_generation(job.settings.generation),
+    )
+    frame = job.origin.camera_frame - (job.origin.frame_start - start)
+    _, found = planning.camera_time(asked, scene, footage)
+    return asked if abs(found - frame) < 1e-3 else dataclasses.replace(asked, camera_frame=frame)
+
+
+def with_seed(asked: Request, seed: int) -> Request:
+    """The same, but for the seed."""
+    return dataclasses.replace(asked, seed=seed)
+
+
+def _depth(job: Job) -> dict[str, Any]:
+    depth = job.settings.depth
+    if depth.kind != "file":
+        return {"depth": depth.kind}
+    files = list(dict.fromkeys(depth.files))
+    path = files[0] if len(files) == 1 else os.path.dirname(files[0])
+    return {"depth": "file", "depth_path": path, "depth_scale": depth.scale}
+
+
+def _generation(generation: Generation) -> dict[str, Any]:
+    same = ("prompt", "negative_prompt", "quality", "steps", "guidance", "fit", "cache", "plan", "compile")
+    network = {f"network_{name}": getattr(generation, name) for name in ("frames", "width", "height")}
+    return {name: getattr(generation, name) for name in same} | network
+
+
+def _millimetres(scene: bpy.types.Scene, job: Job) -> float:
+    """The footage's focal length on the target camera's sensor; 0 for the target's own at the first frame."""
+    if job.lens is None or _alike(job.lens, job):
+        return 0.0
+    cameras = bpy.data.scenes.get(job.origin.camera_scene, scene)
+    camera = bpy.data.objects.get(job.origin.camera)
+    if camera is None or camera.type != "CAMERA":
+        return 0.0
+    one = sampling.focal_intrinsics(cameras, camera, 1.0, width=job.footage.width, height=job.footage.height)
+    return job.lens.fx / one.fx
+
+
+def _alike(lens: Intrinsics, job: Job) -> bool:
+    first = job.target.intrinsics[0].scaled(
+        job.footage.width / job.target.width, job.footage.height / job.target.height
+    )
+    return abs(first.fx / lens.fx - 1) < _SAME_LENS and abs(first.fy / lens.fy - 1) < _SAME_LENS
+
+
+# To the panel
+
+
+def restore(scene: bpy.types.Scene, strip: Any) -> list[str]:
+    """Set the panel of this scene as it was when a take was asked for.
+
+    Returns:
+        What could not be, and what was set beside the panel, in whole sentences.
+    """
+    asked = request_of(scene, strip)
+    settings = scene.recam
+    footage = footage_of(scene, strip)
+    if settings.pinned:
+        settings.pinned = footage.name
+    return [
+        *_restore_cameras(scene, settings, asked, footage),
+        *_restore_engine(settings, asked),
+        *_restore_range(scene, settings, asked, footage),
+    ]
+
+
+def _restore_cameras(scene: bpy.types.Scene, settings: Any, asked: Request, footage: Any) -> Iterator[str]:
+    for field, name in (("camera", asked.camera), ("source_camera", asked.source_camera)):
+        camera = bpy.data.objects.get(name) if name else None
+        if name and (camera is None or camera.type != "CAMERA"):
+            yield tr("There is no camera {name!r} any more: {label} stays as it was.").format(
+                name=name, label=tr(settings.bl_rna.properties[field].name)
+            )
+            continue
+        setattr(settings, field, camera)
+    found, _ = sequencer.camera_scene_for(scene, footage, asked.camera)
+    known = bpy.data.scenes.get(asked.camera_scene)
+    settings.camera_scene = known if known is not None and known != found else None
+    settings.use_camera_frame = asked.camera_frame is not None
+    if asked.camera_frame is not None:
+        settings.camera_frame = asked.camera_frame
+    settings.use_lens = bool(asked.lens)
+    if asked.lens:
+        settings.lens = asked.lens
+    settings.subject_distance = asked.subject_distance
+
+
+def _restore_engine(settings: Any, asked: Request) -> Iterator[str]:
+    settings.engine = asked.engine
+    if asked.engine in USES_DEPTH:
+        for name in ("depth", "depth_scale", "mask"):
+            setattr(settings, name, getattr(asked, name))
+        if asked.depth == "file":
+            settings.depth_path = asked.depth_path
+    if asked.engine not in GENERATES:
+        return
+    if asked.seed > _LARGEST_PANEL_SEED:
+        yield tr("The seed {seed} is larger than the panel can hold: it stays as it was.").format(seed=asked.seed)
+    else:
+        settings.seed = asked.seed
+    settings.prompt_text = None
+    same = ("prompt", "quality", "network_frames", "network_width", "network_height", "fit", "cache", "plan", "compile")
+    for name in same:
+        setattr(settings, name, getattr(asked, name))
+    for name in ("negative_prompt", "steps", "guidance"):
+        value = getattr(asked, name)
+        setattr(settings, f"use_{name}", value is not None)
+        if value is not None:
+            setattr(settings, name, value)
+
+
+def _restore_range(scene: bpy.types.Scene, settings: Any, asked: Request, footage: Any) -> Iterator[str]:
+    settings.format, settings.handles = asked.format, asked.handles
+    settings.size = "custom" if asked.width else "footage"
+    if asked.width:
+        settings.width, settings.height = asked.width, asked.height
+    if asked.first is None and asked.last is None:
+        settings.range = "strip"
+        return
+    start, stop = compat.span(footage)
+    first = start if asked.first is None else asked.first
+    last = stop - 1 if asked.last is None else asked.last
+    settings.range, scene.use_preview_range = "preview", True
+    # Each keeps the other in order, so the end goes twice.
+    scene.frame_preview_end = last
+    scene.frame_preview_start = first
+    scene.frame_preview_end = last
+    yield tr("The preview range is now frames {first} to {last}, as far as the take goes.").format(
+        first=first, last=last
+    )
+
+
+# To a camera
+
+
+def camera_of(scene: bpy.types.Scene, strip: Any) -> tuple[bpy.types.Object, bpy.types.Scene]:
+    """A new camera, keyed frame by frame as the one that a take was made with; nothing else is touched.
+
+    Returns:
+        The camera, and the scene that it is in: that of the take's own camera, or the edit where that is gone.
+    """
+    job = present_job(scene, strip)
+    home = bpy.data.scenes.get(job.origin.camera_scene)
+    frame = job.origin.camera_frame if home is not None else float(job.origin.frame_start)
+    home = home or scene
+    poses, lenses = arrays(job.target)
+    like = bpy.data.objects.get(job.origin.camera)
+    data = bpy.data.cameras.new(strip.name)
+    if like is not None and like.type == "CAMERA":
+        for name in ("clip_start", "clip_end", "display_size", "sensor_width"):
+            setattr(data, name, getattr(like.data, name))
+    # Across the picture, whatever its shape: then a lens is one number.
+    data.sensor_fit = "HORIZONTAL"
+    camera = bpy.data.objects.new(strip.name, data)
+    camera.rotation_mode = "QUATERNION"
+    home.collection.objects.link(camera)
+    matrices = [Matrix(sampling.matrix_world_from_pose(each, home)) for each in poses]
+    frames = [frame + index for index in range(len(matrices))]
+    turns = [each.to_quaternion() for each in matrices]
+    for before, turn in itertools.pairwise(turns):
+        turn.make_compatible(before)
+    _key(camera, "location", frames, [tuple(each.translation) for each in matrices])
+    _key(camera, "rotation_quaternion", frames, [tuple(each) for each in turns])
+    fx, _, cx, cy = lenses.T
+    width, height = job.target.width, job.target.height
+    aspect = home.render.pixel_aspect_y / home.render.pixel_aspect_x
+    _key(data, "lens", frames, [(float(each),) for each in fx / width * data.sensor_width])
+    _key(data, "shift_x", frames, [(float(each),) for each in 0.5 - cx / width])
+    _key(data, "shift_y", frames, [(float(each),) for each in (cy - height / 2) / width * aspect])
+    return camera, home
+
+
+def _key(item: bpy.types.ID, path: str, frames: list[float], values: list[tuple[float, ...]]) -> None:
+    """Keys on what changes; straight lines between them, as the take knows nothing else."""
+    seen = np.array(values)
+    for index in range(seen.shape[1]):
+        array = seen.shape[1] > 1
+        _set(item, path, index if array else None, float(seen[0, index]))
+        if np.ptp(seen[:, index]) <= 1e-6 * max(1.0, float(np.abs(seen[:, index]).max())):
+            continue
+        item.keyframe_insert(path, index=index if array else -1, frame=frames[0])
+        curve = _curve(compat.curves(item), path, index)
+        points = curve.keyframe_points
+        points.add(len(frames) - 1)
+        points.foreach_set("co", np.stack([frames, seen[:, index]], axis=-1).astype(np.float32).ravel())
+        for point in points:
+            point.interpolation = "LINEAR"
+        curve.update()
+
+
+def _set(item: bpy.types.ID, path: str, index: int | None, value: float) -> None:
+    if index is None:
+        setattr(item, path, value)
+    else:
+        getattr(item, path)[index] = value
+
+
+def _curve(curves: Iterable[Any], path: str, index: int) -> Any:
+    return next(each for each in curves if each.data_path == path and each.array_index == index)
