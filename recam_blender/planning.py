@@ -20,7 +20,7 @@ from ..backend.contract import Job, Progress, Trajectory
 from . import compat, depth, footage, preferences, sampling, sequencer
 from .errors import ReCamError
 from .request import GENERATES, USES_DEPTH, Request
-from .texts import tr
+from .texts import later, tr
 
 T = TypeVar("T")
 
@@ -126,8 +126,10 @@ def check_models(request: Request) -> None:
     """Raise ReCamError where an engine needs models and nobody says where they lie on this machine."""
     if request.engine in GENERATES and not any(True for _ in _generation(request).models.paths()):
         raise ReCamError(
-            f"The engine {request.engine} needs its models: get them, or choose their folder, in "
-            f"Preferences > Add-ons > ReCam, or set {preferences.MODELS_VARIABLE}."
+            tr(
+                "The engine {engine} needs its models: get them, or choose their folder, in Preferences > "
+                "Add-ons > ReCam, or set {variable}."
+            ).format(engine=request.engine, variable=preferences.MODELS_VARIABLE)
         )
 
 
@@ -157,7 +159,11 @@ def _pieces(request: Request, found: footage.FootageFound) -> list[_Piece]:
     pieces = []
     for camera, start, stop in cuts:
         if camera is None:
-            raise ReCamError(f"Scene {camera_scene.name!r} has no camera: choose one, or make one the scene's own.")
+            raise ReCamError(
+                tr("Scene {scene!r} has no camera: choose one, or make one the scene's own.").format(
+                    scene=camera_scene.name
+                )
+            )
         pieces.append(
             _Piece(
                 scene=camera_scene.name,
@@ -235,7 +241,7 @@ def _sample(
     """The target for a picture of one size, and the source, where there is one, for a picture of another."""
     parts: list[list[Trajectory]] = []
     for start in range(0, len(piece.frames), _SAMPLES_PER_STEP):
-        yield Step(Progress(phase="Reading the camera", step=start, total=len(piece.frames)))
+        yield Step(Progress(phase=later("Reading the camera"), step=start, total=len(piece.frames)))
         scene = find_scene(piece.scene)
         views = [sampling.View(find_camera(scene, piece.camera), *target)]
         if piece.source_camera:
@@ -298,7 +304,9 @@ def camera_time(request: Request, scene: bpy.types.Scene, strip: bpy.types.Seque
 def find_scene(name: str) -> bpy.types.Scene:
     scene = bpy.data.scenes.get(name)
     if scene is None:
-        raise ReCamError(f"There is no scene {name!r}; there are " + _listed(bpy.data.scenes) + ".")
+        raise ReCamError(
+            tr("There is no scene {name!r}; there are {scenes}.").format(name=name, scenes=_listed(bpy.data.scenes))
+        )
     return scene
 
 
@@ -308,7 +316,9 @@ def find_strip(scene: bpy.types.Scene, name: str) -> bpy.types.Sequence:
         if strip.name == name:
             return strip
     raise ReCamError(
-        f"There is no strip {name!r} in the sequencer of scene {scene.name!r}; there are {_listed(every)}."
+        tr("There is no strip {name!r} in the sequencer of scene {scene!r}; there are {strips}.").format(
+            name=name, scene=scene.name, strips=_listed(every)
+        )
     )
 
 
@@ -316,7 +326,11 @@ def find_camera(scene: bpy.types.Scene, name: str) -> bpy.types.Object:
     camera = scene.objects.get(name) or bpy.data.objects.get(name)
     if camera is None:
         cameras = [each for each in scene.objects if each.type == "CAMERA"]
-        raise ReCamError(f"There is no camera {name!r} in scene {scene.name!r}; there are {_listed(cameras)}.")
+        raise ReCamError(
+            tr("There is no camera {name!r} in scene {scene!r}; there are {cameras}.").format(
+                name=name, scene=scene.name, cameras=_listed(cameras)
+            )
+        )
     return camera
 
 

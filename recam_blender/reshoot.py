@@ -257,9 +257,15 @@ def _check_folder(folder: str) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except FileExistsError:
-        raise ReCamError(f"Takes cannot go to {folder!r}: that is a file, and no folder.") from None
+        raise ReCamError(
+            tr("Takes cannot go to {folder!r}: that is a file, and no folder.").format(folder=folder)
+        ) from None
     except OSError as error:
-        raise ReCamError(f"Takes cannot be written to the folder {folder!r} ({error.strerror or error}).") from error
+        raise ReCamError(
+            tr("Takes cannot be written to the folder {folder!r} ({reason}).").format(
+                folder=folder, reason=error.strerror or error
+            )
+        ) from error
 
 
 def _make(request: Request, shot: Shot, worker: client.Worker) -> Generator[Step, None, Take]:
@@ -377,7 +383,9 @@ def _with_output(job: Job, request: Request, place: str) -> Job:
 
 def _check_free(path: str) -> None:
     if os.path.lexists(path):
-        raise ReCamError(f"There is something at {path!r} already; choose another name for the job.")
+        raise ReCamError(
+            tr("There is something at {path!r} already; choose another name for the job.").format(path=path)
+        )
 
 
 # Errors of the parts, as this module speaks
@@ -391,7 +399,11 @@ def _told_of(made: list[Take]) -> Iterator[None]:
     except ReCamError as error:
         if not made:
             raise
-        raise ReCamError(f"{error} Made before that: {', '.join(take.strip or take.path for take in made)}.") from error
+        raise ReCamError(
+            tr("{error} Made before that: {takes}.").format(
+                error=error, takes=", ".join(take.strip or take.path for take in made)
+            )
+        ) from error
 
 
 @contextlib.contextmanager
@@ -400,9 +412,13 @@ def _in_words() -> Iterator[None]:
     try:
         yield
     except contract.ContractError as error:
-        raise ReCamError(f"The job cannot be done as it stands. {error}.") from error
+        raise ReCamError(tr("The job cannot be done as it stands. {error}.").format(error=error)) from error
     except client.WorkerError as error:
         raise ReCamError(str(error)) from error
     except OSError as error:
         place = f": {error.filename!r}" if error.filename else ""
-        raise ReCamError(f"A file could not be read or written ({error.strerror or error}){place}.") from error
+        raise ReCamError(
+            tr("A file could not be read or written ({reason}){place}.").format(
+                reason=error.strerror or error, place=place
+            )
+        ) from error

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from ..backend import contract
 from .errors import ReCamError
+from .texts import later, tr
 
 Matrix = npt.NDArray[np.float64]
 
@@ -54,9 +55,9 @@ class View(NamedTuple):
 def check_camera(camera: bpy.types.Object | None) -> None:
     """Raise CameraError, with the reason, for what is not a perspective camera."""
     if camera is None:
-        raise CameraError("There is no camera: choose one, or make one the scene's active camera.")
+        raise CameraError(tr("There is no camera: choose one, or make one the scene's active camera."))
     if camera.type != "CAMERA":
-        raise CameraError(f"'{camera.name}' is no camera but of type {camera.type}.")
+        raise CameraError(tr("'{name}' is no camera but of type {kind}.").format(name=camera.name, kind=camera.type))
     _check_lens_type(camera.name, camera.data.type)
 
 
@@ -158,13 +159,15 @@ def notes(camera: bpy.types.Object, scene: bpy.types.Scene) -> list[str]:
     """What this camera would do in a render and does not do in a take, in whole sentences."""
     found = []
     if camera.data.dof.use_dof:
-        found.append(f"The depth of field of '{camera.name}' is not used.")
+        found.append(tr("The depth of field of '{name}' is not used.").format(name=camera.name))
     if scene.render.use_motion_blur:
-        found.append(f"The motion blur of scene '{scene.name}' is not used.")
+        found.append(tr("The motion blur of scene '{name}' is not used.").format(name=scene.name))
     if scene.render.use_multiview:
-        found.append(f"The stereo views of scene '{scene.name}' are not used.")
+        found.append(tr("The stereo views of scene '{name}' are not used.").format(name=scene.name))
     if scene.render.use_border and scene.render.use_crop_to_border:
-        found.append(f"The render region of scene '{scene.name}' is not used: a take shows the whole frame.")
+        found.append(
+            tr("The render region of scene '{name}' is not used: a take shows the whole frame.").format(name=scene.name)
+        )
     return found
 
 
@@ -214,10 +217,16 @@ def _axes(world: Matrix, name: str, frame: float) -> Matrix:
     axes: Matrix = world[:3, :3] / np.where(lengths > 0, lengths, 1)
     volume = float(np.linalg.det(axes))
     if not np.isfinite(world).all() or abs(volume) < 1e-3:
-        raise CameraError(f"'{name}' has no size at frame {frame:g}: it or a parent is scaled to nothing.")
+        raise CameraError(
+            tr("'{name}' has no size at frame {frame:g}: it or a parent is scaled to nothing.").format(
+                name=name, frame=frame
+            )
+        )
     if volume < 0:
         raise CameraError(
-            f"'{name}' is mirrored at frame {frame:g}: it or a parent has a negative scale. Make the scale positive."
+            tr(
+                "'{name}' is mirrored at frame {frame:g}: it or a parent has a negative scale. Make the scale positive."
+            ).format(name=name, frame=frame)
         )
     return axes
 
@@ -234,8 +243,10 @@ def _straighten(axes: Matrix, lens: Matrix, view: View, frame: float) -> tuple[M
     straight /= straight[2, 2]
     if abs(straight[0, 1]) * view.height / 2 / straight[1, 1] > _SKEW:
         raise CameraError(
-            f"'{view.camera.name}' is sheared at frame {frame:g} by a parent that is scaled unevenly. "
-            "Scale the parent evenly, or clear the camera's parent and keep its transform."
+            tr(
+                "'{name}' is sheared at frame {frame:g} by a parent that is scaled unevenly. Scale the "
+                "parent evenly, or clear the camera's parent and keep its transform."
+            ).format(name=view.camera.name, frame=frame)
         )
     return rotation.T, straight
 
@@ -251,8 +262,13 @@ def _rq(matrix: Matrix) -> tuple[Matrix, Matrix]:
 def _check_lens_type(name: str, kind: str) -> None:
     if kind == "PERSP":
         return
-    words = {"ORTHO": "orthographic", "PANO": "panoramic"}.get(kind, "one with its own lens shader")
-    raise CameraError(f"'{name}' is {words}; only perspective cameras can re-shoot. Set its lens type to Perspective.")
+    known = {"ORTHO": later("orthographic"), "PANO": later("panoramic")}
+    words = tr(known.get(kind, later("one with its own lens shader")))
+    raise CameraError(
+        tr("'{name}' is {words}; only perspective cameras can re-shoot. Set its lens type to Perspective.").format(
+            name=name, words=words
+        )
+    )
 
 
 # Going through time
@@ -339,7 +355,11 @@ def _evaluated(scene: bpy.types.Scene, cameras: Sequence[bpy.types.Object]) -> I
         layers = [_layer_with(scene, camera) for camera in cameras]
         for camera, layer in zip(cameras, layers, strict=True):
             if layer is None:
-                raise CameraError(f"'{camera.name}' is not evaluated in scene '{scene.name}': make it visible there.")
+                raise CameraError(
+                    tr("'{name}' is not evaluated in scene '{scene}': make it visible there.").format(
+                        name=camera.name, scene=scene.name
+                    )
+                )
         yield [layer for layer in layers if layer is not None]
     finally:
         for marker in markers:
@@ -360,7 +380,11 @@ def _layer_with(scene: bpy.types.Scene, camera: bpy.types.Object) -> bpy.types.V
 def _check_membership(scene: bpy.types.Scene, camera: bpy.types.Object) -> None:
     named = [scene.camera, *(marker.camera for marker in scene.timeline_markers)]
     if scene not in camera.users_scene and camera not in named:
-        raise CameraError(f"'{camera.name}' is not in scene '{scene.name}'. Choose the scene that it moves in.")
+        raise CameraError(
+            tr("'{name}' is not in scene '{scene}'. Choose the scene that it moves in.").format(
+                name=camera.name, scene=scene.name
+            )
+        )
 
 
 def _marked_camera(scene: bpy.types.Scene, frame: float) -> bpy.types.Object | None:

@@ -139,6 +139,8 @@ def _shown_by(node: ast.AST, tree: ast.Module) -> Iterator[ast.Constant]:
             yield from _either(each)
     elif name in _PLACES:
         yield from (text for each in node.args[_PLACES[name] : _PLACES[name] + 1] for text in _either(each))
+    elif name == "Progress":
+        yield from (text for each in node.keywords if each.arg == "phase" for text in _either(each.value))
     elif name.endswith("Property"):
         yield from _of_property(node, tree)
     elif isinstance(node.func, ast.Attribute):

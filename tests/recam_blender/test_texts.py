@@ -21,11 +21,8 @@ NOT_FOR_TRANSLATORS = (
             "jobs",
             "operators",
             "panel",
-            "planning",
             "properties",
-            "reshoot",
             "runtime",
-            "sampling",
             "sequencer",
             "watching",
         )
