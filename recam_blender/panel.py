@@ -1,4 +1,7 @@
-"""The sequencer's sidebar. It draws what is there and decides nothing."""
+"""The sequencer's sidebar: footage, camera, engine, what ReCam understood of them, and the one button.
+
+It draws what is there and decides nothing. The settings beneath are in panel_settings.py.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,42 @@ from typing import Any
 
 import bpy
 
-from . import compat, drawing, jobs, model_work, needs, preferences, runtime, sequencer, setup, tasks, telling
-from .operators import RECAM_OT_cancel, RECAM_OT_render
-from .request import USES_DEPTH
+from . import (
+    compat,
+    doubts,
+    drawing,
+    forecast,
+    jobs,
+    model_work,
+    needs,
+    request,
+    runtime,
+    setup,
+    tasks,
+    watching,
+)
+from .forecast_operators import RECAM_OT_forecast, RECAM_OT_forecast_cancel
+from .operators import RECAM_OT_clear_messages, RECAM_OT_render
+from .presets import RECAM_PT_presets
+from .request import GENERATES
+from .texts import plural, tr
 
 _CANCEL = {setup.KEY: "recam.setup_cancel", model_work.GET: "recam.models_cancel"}
 """What is shown while it is under way, and the operator that cancels it."""
+
+_STRIPS = {
+    "MOVIE": "FILE_MOVIE",
+    "IMAGE": "FILE_IMAGE",
+    "SCENE": "SCENE_DATA",
+    "MOVIECLIP": "TRACKER",
+    "META": "SEQ_STRIP_META",
+    "SOUND": "FILE_SOUND",
+    "TEXT": "FONT_DATA",
+    "COLOR": "COLOR",
+    "ADJUSTMENT": "COLOR",
+    "MASK": "MOD_MASK",
+}
+"""Icons of strips, as Blender's own panel has them."""
 
 
 class RECAM_PT_main(bpy.types.Panel):
@@ -25,100 +58,129 @@ class RECAM_PT_main(bpy.types.Panel):
         """Where there is an edit to look at."""
         return compat.sequencer_scene(context) is not None
 
+    def draw_header_preset(self, _context: bpy.types.Context) -> None:
+        """Presets, where Blender has them."""
+        RECAM_PT_presets.draw_panel_header(self.layout)
+
     def draw(self, context: bpy.types.Context) -> None:
-        """Footage, camera, engine, and the one button."""
+        """From the footage down to the button."""
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
         scene = compat.sequencer_scene(context)
         settings = scene.recam
-        strip = sequencer.footage_of(scene, compat.active_strip(scene))
-
-        row = layout.row()
-        row.label(text=strip.name if strip else "No strip selected", icon="SEQUENCE" if strip else "INFO")
+        _footage(layout, scene)
         column = layout.column()
-        column.prop(settings, "camera", icon="CAMERA_DATA")
-        column.prop(settings, "source_camera", icon="CAMERA_DATA")
-        if settings.source_camera is None:
-            _optional(column, settings, "use_lens", "lens")
-        uses_depth = settings.engine in USES_DEPTH
-        if uses_depth:
-            column.prop(settings, "subject_distance", text="Subject Distance (m)")
-
+        draw_camera(column, scene)
+        column.prop(settings, "source_camera", icon="CAMERA_DATA", placeholder=tr("Still, at the start"))
         column = layout.column()
         column.prop(settings, "engine")
-        if uses_depth:
-            _depth(column, settings)
-        else:
-            column.row().prop(settings, "quality", expand=True)
-            column.prop(settings, "prompt")
-            column.prop(settings, "seed")
-            _network(layout, settings)
-        _take_and_time(layout, settings, stores_mask=uses_depth)
-
-        running = jobs.running()
-        if running is not None:
-            _progress(layout, running)
-        need = needs.need(settings.engine)
-        if need is not None:
-            _need(context, layout, need)
-        if need is None or not need.of_backend:
-            row = layout.row()
-            row.scale_y = 1.5
-            row.operator(RECAM_OT_render.bl_idname, icon="RENDER_ANIMATION")
-        if runtime.message is not None:
-            _message(context, layout, runtime.message)
+        if settings.engine in GENERATES:
+            _generation(column, settings)
+        draw_understood(context, layout, scene)
+        draw_button(context, layout, scene)
 
 
-def _depth(column: bpy.types.UILayout, settings: Any) -> None:
-    column.prop(settings, "depth")
-    if settings.depth == "file":
-        column.prop(settings, "depth_path")
-        column.prop(settings, "depth_scale")
+def draw_camera(layout: bpy.types.UILayout, scene: bpy.types.Scene, **options: Any) -> None:
+    """The target camera; where none is chosen, the name of the scene's own stands there in grey."""
+    seen = watching.look(scene)
+    cameras = bpy.data.scenes.get(seen.camera_scene) if seen is not None else None
+    own = (cameras or scene).camera
+    layout.prop(scene.recam, "camera", icon="CAMERA_DATA", placeholder=own.name if own else tr("None"), **options)
 
 
-def _network(layout: bpy.types.UILayout, settings: Any) -> None:
-    header, body = layout.panel("recam_network", default_closed=True)
-    header.label(text="Network and Memory")
-    if body is None:
+def draw_understood(context: bpy.types.Context, layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
+    """What the settings of an edit mean in words, each doubt about them, and the forecast."""
+    seen = watching.look(scene)
+    if seen is None:
         return
-    column = body.column()
-    for name in ("steps", "guidance", "negative_prompt"):
-        _optional(column, settings, f"use_{name}", name)
-    column = body.column(align=True)
-    column.prop(settings, "network_frames")
-    column.prop(settings, "network_width")
-    column.prop(settings, "network_height", text="Height")
-    column = body.column()
-    column.prop(settings, "fit")
-    column.prop(settings, "cache")
-    column = body.column()
-    own = preferences.own()
-    if own is not None:
-        column.prop(own, "device")
-    column.prop(settings, "plan")
-    column.prop(settings, "compile")
+    box = layout.box().column()
+    if not seen.trouble:
+        drawing.paragraph(context, box, understood(seen), boxed=True)
+    for doubt in doubts.doubts(scene, seen):
+        drawing.advice(context, box, doubt.text, doubt.icon, doubt.button, doubt.topic)
+    if not seen.trouble:
+        _forecast(context, box, scene)
 
 
-def _take_and_time(layout: bpy.types.UILayout, settings: Any, *, stores_mask: bool) -> None:
-    header, body = layout.panel("recam_more", default_closed=True)
-    header.label(text="Take and Time")
-    if body is None:
-        return
-    body.prop(settings, "format")
-    if stores_mask:
-        body.prop(settings, "mask")
-    body.prop(settings, "camera_scene")
-    _optional(body, settings, "use_camera_frame", "camera_frame")
+def understood(seen: watching.Seen) -> str:
+    """What is re-shot, and how the camera moves: "81 frames, 24 fps, camera moves 2.0 m, lens fixed at 35 mm"."""
+    if len(seen.targets) > 1:
+        camera = tr("{count} cameras").format(count=len(seen.targets))
+    else:
+        camera = seen.movement.words if seen.movement is not None else ""
+    frames = plural(seen.count, "1 frame", "{count} frames").format(count=seen.count)
+    rate = tr("{rate} fps").format(rate=f"{float(seen.rate):.5g}")
+    return ", ".join(filter(None, (frames, rate, camera)))
 
 
-def _optional(layout: bpy.types.UILayout, settings: Any, switch: str, name: str) -> None:
-    """A value behind a tick, both in one row under the tick's name."""
-    row = layout.row(heading=settings.bl_rna.properties[switch].name)
-    row.prop(settings, switch, text="")
-    part = row.row()
-    part.active = getattr(settings, switch)
-    part.prop(settings, name, text="")
+def draw_button(context: bpy.types.Context, layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
+    """The one button, or what must be there first; and how the latest take ended."""
+    need = needs.need(scene.recam.engine)
+    if need is not None:
+        _need(context, layout, need)
+    if need is None or not need.of_backend:
+        row = layout.row()
+        row.scale_y = 1.5
+        text = "Add to Queue" if jobs.running() is not None else "Re-shoot"
+        row.operator(RECAM_OT_render.bl_idname, text=text, icon="RENDER_ANIMATION")
+    if runtime.message is not None:
+        _message(context, layout, runtime.message)
+
+
+def _footage(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
+    """The strip, as Blender's own panel names it, and the pin that keeps it."""
+    settings = scene.recam
+    strip = request.chosen_footage(scene)
+    row = layout.row(align=True)
+    row.use_property_split = False
+    if settings.pinned:
+        every = "strips_all" if hasattr(scene.sequence_editor, "strips_all") else "sequences_all"
+        part = row.row()
+        part.alert = strip is None
+        if scene.sequence_editor is not None:
+            part.prop_search(settings, "pinned", scene.sequence_editor, every, text="", icon=_icon(strip))
+        row.operator("recam.unpin", text="", icon="PINNED", emboss=False)
+    elif strip is not None:
+        row.label(text=strip.name, icon=_icon(strip), translate=False)
+        row.operator("recam.pin", text="", icon="UNPINNED", emboss=False)
+    else:
+        row.label(text="No strip selected", icon="SEQUENCE")
+
+
+def _icon(strip: Any) -> str:
+    return _STRIPS.get(strip.type, "SHADERFX") if strip is not None else "SEQUENCE"
+
+
+def _generation(column: bpy.types.UILayout, settings: Any) -> None:
+    """What a network is told."""
+    column.row().prop(settings, "quality", expand=True)
+    row = column.row()
+    row.active = settings.prompt_text is None
+    row.prop(settings, "prompt")
+    column.template_ID(settings, "prompt_text", new="recam.new_prompt_text", open="text.open", text="Text")
+    row = column.row(align=True)
+    row.prop(settings, "seed")
+    row.prop(settings, "lock_seed", text="", icon="LOCKED" if settings.lock_seed else "UNLOCKED")
+    row.operator("recam.next_seed", text="", icon="TRIA_RIGHT")
+
+
+def _forecast(context: bpy.types.Context, layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
+    """How much would be invented, or the button that tells."""
+    running = tasks.running(forecast.KEY)
+    known = forecast.told(scene)
+    if running is not None:
+        drawing.bar(layout, running.share, running.words, RECAM_OT_forecast_cancel.bl_idname)
+    elif known is not None:
+        again = needs.Button(RECAM_OT_forecast.bl_idname, "", "FILE_REFRESH")
+        column = layout.column()
+        column.active = not known.stale
+        drawing.advice(context, column, known.text, "SHADERFX", again)
+    else:
+        layout.operator(RECAM_OT_forecast.bl_idname, icon="SHADERFX")
+        ended = tasks.ended(forecast.KEY)
+        if ended is not None and ended.kind == "failed":
+            drawing.paragraph(context, layout, ended.text, drawing.ICONS[ended.kind], boxed=True)
 
 
 def _need(context: bpy.types.Context, layout: bpy.types.UILayout, need: needs.Need) -> None:
@@ -133,24 +195,19 @@ def _need(context: bpy.types.Context, layout: bpy.types.UILayout, need: needs.Ne
     failed = ended is not None and ended.kind == "failed"
     # Why it failed says what is missing, and what to do. The log's last lines are in the preferences: there is room.
     text = ended.text.partition("\n")[0] if ended is not None and failed else need.text
-    drawing.paragraph(context, box, text, "ERROR" if failed else "INFO")
+    drawing.paragraph(context, box, text, "ERROR" if failed else "INFO", boxed=True)
     if need.button is not None:
         row = box.row()
         row.scale_y = 1.5
-        properties = row.operator(need.button.operator, text=need.button.label, icon=need.button.icon)
-        for name, value in need.button.options.items():
-            setattr(properties, name, value)
+        drawing.press(row, need.button)
     if failed and need.of_backend:
         box.row().operator("recam.open_log", icon="TEXT")
 
 
-def _progress(layout: bpy.types.UILayout, running: jobs.Entry) -> None:
-    words = (telling.phase(running.progress), telling.time_left(running.progress))
-    drawing.bar(layout, telling.share(running.progress), ", ".join(filter(None, words)), RECAM_OT_cancel.bl_idname)
-
-
 def _message(context: bpy.types.Context, layout: bpy.types.UILayout, message: runtime.Message) -> None:
-    drawing.paragraph(context, layout, message.text, message.icon)
+    row = layout.row(align=True)
+    drawing.paragraph(context, row.column(), message.text, message.icon, boxed=True)
+    row.operator(RECAM_OT_clear_messages.bl_idname, text="", icon="X", emboss=False)
     for warning in message.warnings:
         drawing.paragraph(context, layout, warning, "ERROR")
     for note in message.notes:

@@ -149,6 +149,14 @@ def forget() -> None:
     _watched.clear()
 
 
+def size_of(scene: bpy.types.Scene, strip: Any) -> tuple[int, int]:
+    """Pixels of a strip's footage: its file's, else those of the scene that renders it."""
+    elements = getattr(strip, "elements", None)
+    if not elements:
+        return scene.render.resolution_x, scene.render.resolution_y
+    return elements[0].orig_width, elements[0].orig_height
+
+
 # Looking
 
 
@@ -157,7 +165,7 @@ def _look(scene: bpy.types.Scene) -> Seen:
     strip = chosen_footage(scene)
     if strip is None:
         return Seen(scene=scene.name, rate=rate, trouble=why_no_footage(scene))
-    size = _size(scene, strip)
+    size = size_of(scene, strip)
     told = {"scene": scene.name, "strip": strip.name, "rate": rate, "size": size}
     try:
         asked = from_settings(scene)
@@ -206,13 +214,6 @@ def _thinned(start: int, stop: int) -> list[int]:
     step = -(-(stop - start) // _MOST_FRAMES)
     frames = list(range(start, stop, step))
     return frames if frames[-1] == stop - 1 else [*frames, stop - 1]
-
-
-def _size(scene: bpy.types.Scene, strip: Any) -> tuple[int, int]:
-    elements = getattr(strip, "elements", None)
-    if not elements:
-        return scene.render.resolution_x, scene.render.resolution_y
-    return elements[0].orig_width, elements[0].orig_height
 
 
 def _stamp(asked: Request, strip: Any, paths: list[Path]) -> str:
