@@ -26,6 +26,7 @@ from .catalogue import AMOUNTS, ARM, DISTANCE, EASINGS, FRAMES, MOVES, Move
 _MOVING = "Object Transforms"  # the group that Blender itself puts such keys into
 _LENS = ("sensor_fit", "sensor_width", "sensor_height", "shift_x", "shift_y", "clip_start", "clip_end", "display_size")
 _NEAREST = 1e-3  # metres: what is nearer to the camera's start cannot be circled
+_NOISE = 3e-7  # radians, units: the last bit of a number around 2
 _SHORTEST = 1.0  # millimetres: Blender has no shorter lens
 
 
@@ -393,9 +394,13 @@ def _empty(
 
 
 def _place(item: bpy.types.Object, matrix: Matrix) -> None:
-    """In its parent's axes, with a scale of exactly 1."""
-    item.location = matrix.translation
-    item.rotation_euler = matrix.to_quaternion().to_euler()
+    """In its parent's axes, with a scale of exactly 1, and nothing where only rounding makes it something."""
+    item.location = [_clean(each) for each in matrix.translation]
+    item.rotation_euler = [_clean(each) for each in matrix.to_quaternion().to_euler()]
+
+
+def _clean(value: float) -> float:
+    return 0.0 if abs(value) < _NOISE else value
 
 
 def _key(stage: _Stage, item: bpy.types.ID, path: str, index: int, first: float, last: float) -> None:

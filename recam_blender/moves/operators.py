@@ -119,12 +119,23 @@ class RECAM_OT_add_move(bpy.types.Operator):
     )
     distance: bpy.props.FloatProperty(  # type: ignore[valid-type]
         name="Distance",
-        description="How far off the point is that the camera keeps in view or circles, in metres",
+        description="How far off the point is that the camera looks at, in metres; 4 as published",
         default=DISTANCE,
         min=0.01,
         soft_max=20.0,
         max=10_000.0,
         step=10,
+    )
+    subject: bpy.props.FloatProperty(  # type: ignore[valid-type]
+        name="Distance",
+        description="How far off the point is that the camera keeps in view, in metres; unless given, as far as the "
+        "footage's subject",
+        default=DISTANCE,
+        min=0.01,
+        soft_max=20.0,
+        max=10_000.0,
+        step=10,
+        options={"SKIP_SAVE"},
     )
     arm: bpy.props.FloatProperty(  # type: ignore[valid-type]
         name="Arm",
@@ -232,7 +243,7 @@ class RECAM_OT_add_move(bpy.types.Operator):
         if family == "orbit":
             column.prop(self, "pivot")
         if family in LOOKS_AHEAD or (family == "orbit" and self.pivot == "ahead"):
-            column.prop(self, "distance", text="Distance (m)")
+            column.prop(self, _distance(self.kind), text="Distance (m)")
         if family == "crane":
             column.prop(self, "arm", text="Arm (m)")
         if family == "handheld":
@@ -265,7 +276,7 @@ class RECAM_OT_add_move(bpy.types.Operator):
             at=start.at,
             like=start.like,
             lens=start.lens,
-            distance=self.distance,
+            distance=getattr(self, _distance(self.kind)),
             pivot=self._pivot(context, scene),
             arm=self.arm,
             seed=self.seed,
@@ -281,6 +292,8 @@ class RECAM_OT_add_move(bpy.types.Operator):
             self.frame = frame
         if not given("duration"):
             self.duration = duration
+        if not given("subject") and edit is not None:
+            self.subject = edit.recam.subject_distance
         if not given("pivot"):
             in_view = where.view_of(context, scene) is not None
             subject = where.subject(context, scene)
@@ -305,6 +318,11 @@ class RECAM_OT_add_move(bpy.types.Operator):
                 raise ReCamError(tr("There is no active object to circle: select one, or choose another pivot."))
             return subject.matrix_world.translation.copy() if subject is not None else None
         return scene.cursor.location.copy() if self.pivot == "cursor" else None
+
+
+def _distance(kind: str) -> str:
+    """The property that counts: a published move looks at what is published, whatever the footage's subject."""
+    return "distance" if MOVES[kind].published else "subject"
 
 
 def _collection(context: bpy.types.Context, scene: bpy.types.Scene) -> bpy.types.Collection:

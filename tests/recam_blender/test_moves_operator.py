@@ -146,6 +146,12 @@ def test_the_preview_range_says_when_where_that_is_re_shot(recam, scene):
     assert keys(recam, add(kind="tilt_up")) == [[10, 99]]
 
 
+def test_the_frame_that_is_said_to_meet_the_footage_counts(recam, scene):
+    new_strip(scene)
+    scene.recam.use_camera_frame, scene.recam.camera_frame = True, 200.5
+    assert keys(recam, add(kind="tilt_up")) == [[200.5, 232.5]]
+
+
 def test_a_take_stands_for_its_footage(recam, scene):
     new_strip(scene, 10, 43)
     take = timeline.new_effect(scene, "COLOR", 2, 10, 30)
@@ -169,7 +175,7 @@ def test_where_and_when_are_not_remembered_from_one_time_to_the_next():
     """Unlike amounts: those of the last footage would be wrong for this one."""
     properties = bpy.ops.recam.add_move.get_rna_type().properties
     forgotten = {each.identifier for each in properties if each.is_skip_save}
-    assert forgotten == {"frame", "duration", "pivot", "start_at", "view"}
+    assert forgotten == {"frame", "duration", "subject", "pivot", "start_at", "view"}
 
 
 def test_the_camera_and_what_carries_its_keys_are_selected(scene):
@@ -223,12 +229,24 @@ def test_an_orbit_goes_around_what_is_active_else_the_point_ahead(scene):
     bpy.context.view_layer.objects.active = new_ball(scene)
     assert add(kind="orbit_left").parent.location == Vector((0, 2, 1))
     # The new camera is active now, and nothing to circle.
-    pivot = add(kind="orbit_left", distance=2.0).parent.location
+    pivot = add(kind="orbit_left", subject=2.0).parent.location
     assert (pivot - scene.camera.matrix_world @ Vector((0, 0, -2))).length < 1e-5
     scene.cursor.location = 4, 4, 0
     assert add(kind="orbit_left", pivot="cursor").parent.location == Vector((4, 4, 0))
     with pytest.raises(RuntimeError, match="no active object"):
         bpy.ops.recam.add_move(kind="orbit_left", pivot="object")
+
+
+def test_the_footages_subject_is_kept_in_view_but_by_what_is_published(scene):
+    scene.camera = new_camera(scene)
+    scene.recam.subject_distance = 7.0
+    places = {}
+    for kind in ("crane_up", "arc_left"):
+        camera = add(kind=kind)
+        bpy.context.view_layer.update()
+        (track,) = camera.constraints
+        places[kind] = (track.target.matrix_world.translation - scene.camera.matrix_world.translation).length
+    assert places == {"crane_up": pytest.approx(7), "arc_left": pytest.approx(4)}
 
 
 def test_a_refusal_is_one_sentence_and_leaves_nothing(scene):
