@@ -31,6 +31,9 @@ _TICK_SECONDS = 0.05
 _BUDGET_SECONDS = 0.015
 _KEPT_MESSAGES = 20
 
+# Between two redraws for progress alone. One costs up to a tenth of a second where the processor draws.
+_SHOW_SECONDS = 0.2
+
 _REDRAWN = ("SEQUENCE_EDITOR", "VIEW_3D")
 
 
@@ -74,6 +77,15 @@ _numbers = itertools.count(1)
 after: list[Callable[[Entry, reshoot.Outcome], None]] = []
 """Called with each entry that was made, and what came of it."""
 
+ended: list[Callable[[runtime.Message], None]] = []
+"""Called with how each entry ended, be it made or not."""
+
+shown: list[Callable[[], None]] = []
+"""Called when there is something new to show, by those who show it elsewhere than in a sidebar."""
+
+_shown_at = 0.0
+_to_show = False
+
 
 def add(request: Request) -> Entry:
     """Put a request at the end of the queue, and begin."""
@@ -113,6 +125,13 @@ def find(number: int) -> Entry | None:
 def messages() -> list[runtime.Message]:
     """How the latest ones ended, the newest last."""
     return list(_messages)
+
+
+def forget_messages() -> None:
+    """Show no more how the latest ones ended."""
+    _messages.clear()
+    runtime.message = None
+    _show()
 
 
 def cancel(number: int) -> None:
@@ -159,6 +178,8 @@ def _tick() -> float | None:
     except Exception:
         # A defect. The others of the queue must not stand still for it.
         traceback.print_exc()
+    if _to_show and time.monotonic() - _shown_at > _SHOW_SECONDS:
+        _show()
     return _TICK_SECONDS if _entries else None
 
 
@@ -181,8 +202,9 @@ def _under_way() -> list[Entry]:
 
 def _step(entry: Entry) -> bool:
     """Take one step of an entry; whether there is nothing more to do for it in this tick."""
+    global _to_show
     assert entry._work is not None
-    before = _shown(entry)
+    before = _told(entry)
     try:
         step = next(entry._work)
     except StopIteration as end:
@@ -204,8 +226,7 @@ def _step(entry: Entry) -> bool:
         _failed(entry, template.format(kind=type(error).__name__, error=error))
         return True
     entry.progress = step.progress
-    if _shown(entry) != before:
-        _show()
+    _to_show = _to_show or _told(entry) != before
     return step.idle
 
 
@@ -241,17 +262,25 @@ def _tell(message: runtime.Message) -> None:
     _messages.append(message)
     del _messages[:-_KEPT_MESSAGES]
     _show()
+    for call in ended:
+        call(message)
 
 
-def _shown(entry: Entry) -> tuple[object, ...]:
-    """What a redraw would change: a window may take a tenth of a second for one."""
+def _told(entry: Entry) -> tuple[object, ...]:
+    """What a redraw would change."""
     told = entry.progress
     return entry.stage, told.phase, told.step, told.total, told.preview, told.seconds_left
 
 
 def _show() -> None:
+    """Draw the sidebars anew, and nothing beside them: a viewport may take its time."""
+    global _shown_at, _to_show
+    _shown_at, _to_show = time.monotonic(), False
     for manager in bpy.data.window_managers:
         for window in manager.windows:
             for area in window.screen.areas:
-                if area.type in _REDRAWN:
-                    area.tag_redraw()
+                for region in area.regions if area.type in _REDRAWN else ():
+                    if region.type == "UI":
+                        region.tag_redraw()
+    for call in shown:
+        call()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 import bpy
 
 from . import compat, jobs, request, reshoot, runtime
 from .errors import ReCamError
 from .texts import tr
-
-_TICK_SECONDS = 0.1
 
 
 class RECAM_OT_render(bpy.types.Operator):
@@ -16,10 +16,8 @@ class RECAM_OT_render(bpy.types.Operator):
 
     bl_idname = "recam.render"
     bl_label = "Re-shoot"
-    bl_options = {"REGISTER"}
-
-    _timer: bpy.types.Timer | None = None
-    _told: runtime.Message | None = None
+    # Not "REGISTER": repeated by Shift-R, it would be executed, and hold Blender until the take is there.
+    bl_options: set[str] = set()
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -39,68 +37,81 @@ class RECAM_OT_render(bpy.types.Operator):
             return self._refuse(error)
         text = tr("Made {takes}.").format(takes=", ".join(take.strip or take.path for take in outcome.takes))
         runtime.message = runtime.Message(text, "CHECKMARK", outcome.warnings, outcome.notes)
-        self._report(runtime.message)
+        _report(self, runtime.message)
         return {"FINISHED"}
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        """Put it into the queue, which goes on by itself; stay only to listen for Escape and to tell how it ended."""
+        """Put it into the queue, which goes on by itself."""
         if bpy.app.background:
             return self.execute(context)
         try:
-            asked = request.from_settings(compat.sequencer_scene(context))
+            jobs.add(request.from_settings(compat.sequencer_scene(context)))
         except ReCamError as error:
             return self._refuse(error)
-        jobs.add(asked)
-        if not _listening():
-            self._timer = context.window_manager.event_timer_add(_TICK_SECONDS, window=context.window)
-            context.window_manager.modal_handler_add(self)
-            _listeners.append(self._timer)
-            return {"RUNNING_MODAL"}
         return {"FINISHED"}
-
-    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        """Escape cancels what runs, unless it stops the playback."""
-        entry = jobs.running()
-        if event.type == "ESC" and event.value == "PRESS" and entry and not context.screen.is_animation_playing:
-            jobs.cancel(entry.number)
-            return {"RUNNING_MODAL"}
-        if event.type != "TIMER":
-            return {"PASS_THROUGH"}
-        if runtime.message is not None and runtime.message is not self._told:
-            self._told = runtime.message
-            self._report(self._told)
-        if entry is None:
-            self.cancel(context)
-            return {"FINISHED"}
-        return {"PASS_THROUGH"}
-
-    def cancel(self, context: bpy.types.Context) -> None:
-        """Also called by Blender, when its window is closed or another file is opened. The queue is not bound to it."""
-        if self._timer is not None:
-            context.window_manager.event_timer_remove(self._timer)
-            if self._timer in _listeners:
-                _listeners.remove(self._timer)
-            self._timer = None
 
     def _refuse(self, error: ReCamError) -> set[str]:
         runtime.message = runtime.Message(str(error), "ERROR")
         self.report({"ERROR"}, str(error))
         return {"CANCELLED"}
 
-    def _report(self, message: runtime.Message) -> None:
-        for warning in message.warnings:
-            self.report({"WARNING"}, warning)
-        for note in message.notes:
-            self.report({"INFO"}, note)
-        self.report({"ERROR" if message.icon == "ERROR" else "INFO"}, message.text)
+
+class RECAM_OT_tell(bpy.types.Operator):
+    """Say in the status bar and in the Info editor how the latest take ended"""
+
+    bl_idname = "recam.tell"
+    bl_label = "Tell of Takes"
+    bl_options = {"INTERNAL"}
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        """Wait for an event: what a script is told of, Blender shows nobody. Gone again in a moment."""
+        self._timer = context.window_manager.event_timer_add(_TELL_SECONDS, window=context.window)
+        _timers.append(self._timer)
+        context.window_manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Tell, and end at the next event: of an error that comes with an end, Blender opens a box under the mouse."""
+        if event.type != "TIMER":
+            return {"PASS_THROUGH"}
+        if _untold:
+            while _untold:
+                _report(self, _untold.pop(0))
+            return {"PASS_THROUGH"}
+        self.cancel(context)
+        return {"FINISHED"}
+
+    def cancel(self, context: bpy.types.Context) -> None:
+        """Also called by Blender, when the window is closed or another file is opened."""
+        if self._timer in _timers:
+            _timers.remove(self._timer)
+            context.window_manager.event_timer_remove(self._timer)
 
 
-_listeners: list[bpy.types.Timer] = []
+# Long enough for two of its events not to be one.
+_TELL_SECONDS = 0.02
+
+_timers: list[bpy.types.Timer] = []
+_untold: list[runtime.Message] = []
 
 
-def _listening() -> bool:
-    """Whether a button press before this one still listens."""
-    return bool(_listeners)
+def _tell(message: runtime.Message) -> None:
+    """A take has ended, and the panel that says how may be closed."""
+    windows = bpy.context.window_manager.windows
+    if bpy.app.background or not windows:
+        return
+    _untold.append(message)
+    if not _timers:
+        with bpy.context.temp_override(window=windows[0]):
+            bpy.ops.recam.tell("INVOKE_DEFAULT")
+
+
+def _report(operator: bpy.types.Operator, message: runtime.Message) -> None:
+    for warning in message.warnings:
+        operator.report({"WARNING"}, warning)
+    for note in message.notes:
+        operator.report({"INFO"}, note)
+    operator.report({"ERROR" if message.icon == "ERROR" else "INFO"}, message.text)
 
 
 class RECAM_OT_cancel(bpy.types.Operator):
@@ -119,6 +130,12 @@ class RECAM_OT_cancel(bpy.types.Operator):
             cls.poll_message_set("Nothing is being made")
             return False
         return True
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        """Escape comes here when no tool, menu or editor wanted it. While something plays, it stops that."""
+        if event.type == "ESC" and context.screen.is_animation_playing:
+            return {"PASS_THROUGH"}
+        return self.execute(context)
 
     def execute(self, _context: bpy.types.Context) -> set[str]:
         """Take the job of that number out of the queue; without a number, the one that runs."""
@@ -165,10 +182,101 @@ class RECAM_OT_cancel_all(bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (RECAM_OT_render, RECAM_OT_cancel, RECAM_OT_move_job, RECAM_OT_cancel_all)
+class RECAM_OT_clear_messages(bpy.types.Operator):
+    """Show no more how the latest takes ended"""
+
+    bl_idname = "recam.clear_messages"
+    bl_label = "Clear"
+    bl_options = {"INTERNAL"}
+
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        """Forget them."""
+        jobs.forget_messages()
+        return {"FINISHED"}
+
+
+class RECAM_OT_free_memory(bpy.types.Operator):
+    """End the worker that waits for the next take: its models leave the memory of the machine and its graphics card"""
+
+    bl_idname = "recam.free_memory"
+    bl_label = "Free Memory"
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        """Only while there is a worker, and it has nothing to do."""
+        if runtime.busy:
+            cls.poll_message_set("A take is being made: cancel it first, or wait for it")
+            return False
+        if not runtime.warm():
+            cls.poll_message_set("No worker is waiting: there is nothing to free")
+            return False
+        return True
+
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        """Ask it to end."""
+        runtime.let_go()
+        self.report({"INFO"}, tr("The worker has ended, and its memory is free."))
+        return {"FINISHED"}
+
+
+class RECAM_OT_open_take_log(bpy.types.Operator):
+    """Show what the worker has written down of its work"""
+
+    bl_idname = "recam.open_take_log"
+    bl_label = "Open Log"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        """Only where there is one."""
+        if not os.path.isfile(runtime.log_file(runtime.TAKES)):
+            cls.poll_message_set("There is no log yet")
+            return False
+        return True
+
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        """Leave it to the system: a text in Blender would be saved with the file."""
+        path = runtime.log_file(runtime.TAKES)
+        try:
+            bpy.ops.wm.path_open(filepath=path)
+        except RuntimeError:
+            self.report({"ERROR"}, tr("The system shows no log files; this one is at {path}").format(path=path))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+CLASSES = (
+    RECAM_OT_render,
+    RECAM_OT_tell,
+    RECAM_OT_cancel,
+    RECAM_OT_move_job,
+    RECAM_OT_cancel_all,
+    RECAM_OT_clear_messages,
+    RECAM_OT_free_memory,
+    RECAM_OT_open_take_log,
+)
+
+_keys: list[tuple[bpy.types.KeyMap, bpy.types.KeyMapItem]] = []
+
+
+def register() -> None:
+    """Tell of takes, and listen for Escape in every window, after all others.
+
+    No modal operator does that: while there is one, Blender saves no files on its own account.
+    """
+    jobs.ended.append(_tell)
+    added = bpy.context.window_manager.keyconfigs.addon
+    if added is not None:
+        keymap = added.keymaps.new(name="Window", space_type="EMPTY")
+        _keys.append((keymap, keymap.keymap_items.new(RECAM_OT_cancel.bl_idname, "ESC", "PRESS")))
 
 
 def unregister() -> None:
-    """No press listens any more. Blender drops the listening operator with its class, and does not tell it."""
-    while _listeners:
-        bpy.context.window_manager.event_timer_remove(_listeners.pop())
+    """Tell and listen no more. Blender drops a modal operator with its class, and does not tell it."""
+    jobs.ended.remove(_tell)
+    _untold.clear()
+    while _timers:
+        bpy.context.window_manager.event_timer_remove(_timers.pop())
+    while _keys:
+        keymap, item = _keys.pop()
+        keymap.keymap_items.remove(item)

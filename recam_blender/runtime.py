@@ -7,6 +7,7 @@ import errno
 import os
 import re
 import tempfile
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import bpy
 from ..backend import __version__
 from . import client, environment, preferences
 from .errors import ReCamError
+from .texts import tr
 
 _LOG = re.compile(r"[a-z]+-\d+\.log(\.1)?")
 _KEPT_SECONDS = 7 * 24 * 3600
@@ -66,7 +68,8 @@ def worker(python: str = "", name: str = TAKES) -> client.Worker:
         try:
             found = client.Worker.start(interpreter, package_folder=package_folder(), log_path=log_path(name))
         except OSError as error:
-            raise ReCamError(f"The backend's Python {interpreter!r} cannot be started ({error}).") from error
+            text = tr("The backend's Python {python!r} cannot be started ({error}).")
+            raise ReCamError(text.format(python=interpreter, error=error)) from error
         _workers[name] = interpreter, found
     return found
 
@@ -81,6 +84,13 @@ def forget() -> None:
     """Nothing has ended yet: another file is open."""
     global message
     message = None
+
+
+def let_go() -> None:
+    """End the worker for takes gently, without waiting for it. No harm where there is none."""
+    _, found = _workers.pop(TAKES, ("", None))
+    if found is not None:
+        threading.Thread(target=found.close, name="recam worker leaves").start()
 
 
 def stop_worker() -> None:
@@ -107,7 +117,7 @@ def check_version(greeting: Mapping[str, Any]) -> None:
     Blender keeps what it has loaded of an add-on; the files under it may be newer.
     """
     if greeting.get("version") != __version__:
-        raise ReCamError("ReCam was upgraded while Blender ran: restart Blender.")
+        raise ReCamError(tr("ReCam was upgraded while Blender ran: restart Blender."))
 
 
 def offline() -> str:
@@ -115,10 +125,10 @@ def offline() -> str:
     if bpy.app.online_access:
         return ""
     if bpy.app.online_access_override:
-        return "Blender was started with --offline-mode, so nothing can be downloaded: start it without."
+        return tr("Blender was started with --offline-mode, so nothing can be downloaded: start it without.")
     if bpy.app.background:
-        return "Blender is not allowed to go online: start it with --online-mode."
-    return "Blender is not allowed to go online: press Allow Online Access first."
+        return tr("Blender is not allowed to go online: start it with --online-mode.")
+    return tr("Blender is not allowed to go online: press Allow Online Access first.")
 
 
 def offline_for_good() -> bool:
@@ -150,8 +160,10 @@ def log_path(name: str = "worker") -> str:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         raise ReCamError(
-            f"ReCam cannot write its logs to {folder!r} ({error.strerror}): see that this folder may be written to, "
-            "and that its disk has room."
+            tr(
+                "ReCam cannot write its logs to {folder!r} ({reason}): see that this folder may be written "
+                "to, and that its disk has room."
+            ).format(folder=folder, reason=error.strerror)
         ) from error
     for each in os.listdir(folder):
         old = os.path.join(folder, each)
