@@ -24,7 +24,7 @@ BLENDER := .venvs/$(NEWEST)/bin/python
 WITH_BACKEND = RECAM_PYTHON="$$PWD/$(BACKEND)"
 PYTEST := -m pytest -c tests/pytest.ini
 
-.PHONY: help demo test test-all test-backend test-blender test-window checks bench zip release schema texts setup \
+.PHONY: help demo test test-all tests test-backend test-blender test-window checks bench zip release schema texts setup \
 	setup-backend setup-demo setup-backend-alone clean
 
 help:
@@ -45,10 +45,15 @@ demo: setup-demo
 # All parts run, also after one has failed; the exit status tells.
 test: setup
 	@failed=; \
-	for part in checks test-backend $(addprefix test-,$(TESTED)) test-window; do \
+	for part in checks tests test-window; do \
 		echo "== $$part"; $(MAKE) --no-print-directory $$part || failed="$$failed $$part"; \
 	done; \
 	if [ -n "$$failed" ]; then echo "== failed:$$failed"; exit 1; fi; echo '== all is well'
+
+# Each of them keeps one core busy: two at a time.
+tests:
+	@$(MAKE) --no-print-directory -j2 -k $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) \
+		test-backend $(addprefix test-,$(TESTED))
 
 test-all:
 	@$(MAKE) --no-print-directory test TESTED='$(BLENDERS)'
