@@ -27,7 +27,7 @@ from .forecast_operators import RECAM_OT_forecast, RECAM_OT_forecast_cancel
 from .operators import RECAM_OT_clear_messages, RECAM_OT_render
 from .presets import RECAM_PT_presets
 from .request import GENERATES
-from .texts import plural, tr
+from .texts import later, plural, tr
 
 _CANCEL = {setup.KEY: "recam.setup_cancel", model_work.GET: "recam.models_cancel"}
 """What is shown while it is under way, and the operator that cancels it."""
@@ -122,7 +122,7 @@ def draw_button(context: bpy.types.Context, layout: bpy.types.UILayout, scene: b
     if need is None or not need.of_backend:
         row = layout.row()
         row.scale_y = 1.5
-        text = "Add to Queue" if jobs.running() is not None else "Re-shoot"
+        text = later("Add to Queue" if jobs.running() is not None else "Re-shoot")
         row.operator(RECAM_OT_render.bl_idname, text=text, icon="RENDER_ANIMATION")
     if runtime.message is not None:
         _message(context, layout, runtime.message)

@@ -12,6 +12,7 @@ from . import compat
 from .errors import ReCamError
 from .footage import shown_size, with_effects
 from .media import PICTURES, absolute
+from .texts import tr
 from .ties import KEY, SOURCE, TAKE, footage_of, list_takes, text_of, tie, tie_sound
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "owner_of",
     "view_transform_warning",
 ]
+
 
 class SequencerError(ReCamError):
     """A take that cannot be put into the sequencer, with the reason."""
@@ -82,8 +84,10 @@ def insert_take(
     channel, sound_channel = _channels(owner, above, first, end, sound)
     if channel is None:
         raise SequencerError(
-            f"No channel above {above} is free from frame {first} to {end - 1}: the take is stored, but not "
-            f"in the sequencer, which has {_CHANNELS} channels: {path!r}."
+            tr(
+                "No channel above {above} is free from frame {first} to {end}: the take is stored, but not "
+                "in the sequencer, which has {channels} channels: {path!r}."
+            ).format(above=above, first=first, end=end - 1, channels=_CHANNELS, path=path)
         )
     strip = _add(owner, path, files, _short(name), channel, start)
     try:
@@ -123,20 +127,23 @@ def view_transform_warning(scene: bpy.types.Scene) -> list[str]:
     view = scene.view_settings
     reasons = []
     if view.view_transform != "Standard":
-        reasons.append(f"the view transform {view.view_transform}")
+        reasons.append(tr("the view transform {name}").format(name=view.view_transform))
     if view.look != "None":
-        reasons.append(f"the look {view.look}")
+        reasons.append(tr("the look {name}").format(name=view.look))
     if view.exposure != 0 or view.gamma != 1:
-        reasons.append("exposure or gamma")
+        reasons.append(tr("exposure or gamma"))
     if view.use_curve_mapping:
-        reasons.append("curves")
+        reasons.append(tr("curves"))
     if compat.has_white_balance(view):
-        reasons.append("a white balance")
+        reasons.append(tr("a white balance"))
     if not reasons:
         return []
     return [
-        f"Scene {scene.name!r} shows its strips through {', '.join(reasons)}, which changes their colours: footage and "
-        "take look alike there, but neither looks like its file. The view transform Standard shows them unchanged."
+        tr(
+            "Scene {name!r} shows its strips through {reasons}, which changes their colours: footage and "
+            "take look alike there, but neither looks like its file. The view transform Standard shows "
+            "them unchanged."
+        ).format(name=scene.name, reasons=", ".join(reasons))
     ]
 
 
@@ -186,12 +193,16 @@ def _files(path: str, length: int) -> list[str]:
     if os.path.isdir(path):
         names = sorted(name for name in os.listdir(path) if name.lower().endswith(PICTURES))
         if len(names) != length:
-            raise SequencerError(f"The take {path!r} has {len(names)} pictures where {length} were expected.")
+            raise SequencerError(
+                tr("The take {path!r} has {count} pictures where {length} were expected.").format(
+                    path=path, count=len(names), length=length
+                )
+            )
         return names
     if not os.path.isfile(path):
-        raise SequencerError(f"The take is missing: {path!r}.")
+        raise SequencerError(tr("The take is missing: {path!r}.").format(path=path))
     if not os.path.getsize(path):
-        raise SequencerError(f"The take is an empty file: {path!r}.")
+        raise SequencerError(tr("The take is an empty file: {path!r}.").format(path=path))
     return []
 
 
@@ -201,18 +212,24 @@ def _scene(scene: bpy.types.Scene | str, path: str) -> bpy.types.Scene:
     found = bpy.data.scenes.get(scene)
     if found is None:
         raise SequencerError(
-            f"Scene {scene!r} is gone: the take is stored, but there is no sequencer to put it into: {path!r}."
+            tr(
+                "Scene {scene!r} is gone: the take is stored, but there is no sequencer to put it into: {path!r}."
+            ).format(scene=scene, path=path)
         )
     return found
 
 
 def _whereabouts(scene: bpy.types.Scene, source: Any, name: str, start: int, stop: int) -> Iterator[str]:
     if source is None:
-        yield f"Strip {name!r} is no longer in scene {scene.name!r}: its take stands where it was, above all else."
+        yield tr(
+            "Strip {name!r} is no longer in scene {scene!r}: its take stands where it was, above all else."
+        ).format(name=name, scene=scene.name)
         return
     first, end = compat.span(source)
     if start < first or stop > end:
-        yield f"Strip {name!r} was moved or trimmed meanwhile: its take stands where it was, from frame {start} on."
+        yield tr(
+            "Strip {name!r} was moved or trimmed meanwhile: its take stands where it was, from frame {start} on."
+        ).format(name=name, start=start)
 
 
 def owner_of(scene: bpy.types.Scene, strip: Any) -> Any:
@@ -275,13 +292,19 @@ def _add(owner: Any, path: str, files: list[str], name: str, channel: int, start
 def _check(strip: Any, path: str, files: list[str], start: int, length: int) -> None:
     """Blender gives a strip for any file; only what it finds inside tells."""
     if not strip.elements[0].orig_width:
-        raise SequencerError(f"Blender cannot read the take: {path!r}.")
+        raise SequencerError(tr("Blender cannot read the take: {path!r}.").format(path=path))
     if not files and compat.content_length(strip) != length:
         raise SequencerError(
-            f"The take {path!r} has {compat.content_length(strip)} frames where {length} were expected."
+            tr("The take {path!r} has {found} frames where {length} were expected.").format(
+                path=path, found=compat.content_length(strip), length=length
+            )
         )
     if compat.span(strip) != (start, start + length):
-        raise SequencerError(f"Blender did not put the take {path!r} where it belongs, at frame {start}.")
+        raise SequencerError(
+            tr("Blender did not put the take {path!r} where it belongs, at frame {start}.").format(
+                path=path, start=start
+            )
+        )
 
 
 def _fit(scene: bpy.types.Scene, strip: Any, source: Any | None) -> None:
@@ -339,36 +362,39 @@ def _same_path(first: str, second: str) -> bool:
 def _copy_sound(owner: Any, sound: Any | None, source: Any | None, take: Any, channel: int | None) -> list[str]:
     """Copy the footage's sound under its take; a sentence says what became of it."""
     if source is None:
-        return ["The take has no sound, as the strip that it came from is gone."]
+        return [tr("The take has no sound, as the strip that it came from is gone.")]
     if sound is None:
-        return [f"The take has no sound, as no sound strip belongs to {source.name!r}."]
+        return [tr("The take has no sound, as no sound strip belongs to {name!r}.").format(name=source.name)]
     if not bpy.app.build_options.audaspace:
-        return ["The take has no sound, as this Blender was built without audio."]
+        return [tr("The take has no sound, as this Blender was built without audio.")]
     if channel is None:
         first, end = compat.span(sound)
         channel = free_channel(owner, take.channel, first, end)
         if channel is None:
-            return [f"The take has no sound, as no channel is free for a copy of {sound.name!r}."]
+            return [tr("The take has no sound, as no channel is free for a copy of {name!r}.").format(name=sound.name)]
     try:
         copy = compat.strips(owner).new_sound(
             _short(f"{take.name}_sound"), sound.sound.filepath, channel, int(compat.content_start(sound))
         )
     except RuntimeError as error:
-        return [f"The take has no sound, as Blender could not read {sound.sound.filepath!r} ({error})."]
+        unread = tr("The take has no sound, as Blender could not read {path!r} ({error}).")
+        return [unread.format(path=sound.sound.filepath, error=error)]
     made = copy.sound
     if made != sound.sound:
         copy.sound = sound.sound
         bpy.data.sounds.remove(made)
     if compat.is_retimed(sound) or not _alike(sound, copy):
         compat.strips(owner).remove(copy)
-        reason = "retimed" if compat.is_retimed(sound) else "silent, missing, or played at another rate"
-        return [f"The take has no sound, as {sound.name!r} is {reason}: copy that strip by hand."]
+        reason = tr("retimed") if compat.is_retimed(sound) else tr("silent, missing, or played at another rate")
+        left = tr("The take has no sound, as {name!r} is {reason}: copy that strip by hand.")
+        return [left.format(name=sound.name, reason=reason)]
     if not _trim_sound(copy, sound, source, take):
         compat.strips(owner).remove(copy)
-        return [f"The take has no sound, as {sound.name!r} is silent where it plays."]
+        return [tr("The take has no sound, as {name!r} is silent where it plays.").format(name=sound.name)]
     copy.mute = True
     tie_sound(copy, take)
-    return [f"The take's sound {copy.name!r} is muted, or it would be heard twice beside {sound.name!r}."]
+    muted = tr("The take's sound {copy!r} is muted, or it would be heard twice beside {sound!r}.")
+    return [muted.format(copy=copy.name, sound=sound.name)]
 
 
 def _alike(sound: Any, copy: Any) -> bool:

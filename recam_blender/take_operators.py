@@ -101,6 +101,8 @@ class RECAM_OT_solo_take(_OfTake, bpy.types.Operator):
 
 
 class RECAM_OT_rerun_take(_OfTake, bpy.types.Operator):
+    """Make this take again: same frames, same camera as when it was made"""
+
     bl_idname = "recam.rerun_take"
     bl_label = "Re-run Take"
     bl_options = {"REGISTER"}

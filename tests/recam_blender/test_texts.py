@@ -13,25 +13,12 @@ from samples import pseudo, texts
 
 NOT_FOR_TRANSLATORS = (
     "recam_blender/command.py",  # --help: that of Blender's own command line is English too
-    # being rewritten
-    *(
-        f"recam_blender/{name}.py"
-        for name in (
-            "compat",
-            "jobs",
-            "operators",
-            "panel",
-            "properties",
-            "runtime",
-            "sequencer",
-            "watching",
-        )
-    ),
 )
 
 # Names of threads and tasks, of what Blender never shows, and what only a defect would tell.
 NAMES = (
     "recam worker{}",
+    "recam worker leaves",
     "recam models end",
     "recam set-up end",
     "models get",
@@ -39,6 +26,8 @@ NAMES = (
     "models locate",
     "to be found",
     "ReCam depth",
+    "Video Sequence Editor",  # of Blender's keymap
+    "scene = getattr(bpy.context, 'sequencer_scene', None) or bpy.context.scene",  # in a preset
     "Object Transforms",  # what Blender calls the channels of a camera that it keys itself
     "Object Transforms",  # as Blender calls its group of channels, in every language
     "a picture of {} x {} pixels is no frame of a ruler",
@@ -92,9 +81,13 @@ def _operator(cls):
 
 
 def _own_properties(cls):
-    return {name for base in cls.__mro__ for name in vars(base).get("__annotations__", {})} & set(
-        cls.bl_rna.properties.keys()
-    )
+    ours = [base for base in cls.__mro__ if ".recam_blender" in base.__module__]
+    blenders = {name for base in cls.__mro__ if base not in ours and hasattr(base, "bl_rna") for name in _known(base)}
+    return {name for base in ours for name in vars(base).get("__annotations__", {})} & _known(cls) - blenders
+
+
+def _known(cls):
+    return set(cls.bl_rna.properties.keys())
 
 
 def _is_words(text):
