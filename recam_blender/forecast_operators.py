@@ -8,8 +8,9 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
-from . import compat, environment, forecast, needs, overlay, request, runtime, tasks, watching
+from . import environment, forecast, needs, overlay, request, runtime, tasks, watching
 from .errors import ReCamError
+from .overlay import where
 from .stepping import Running
 from .texts import tr
 
@@ -29,7 +30,7 @@ class RECAM_OT_forecast(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Say why not, where the button is grey."""
-        scene = compat.sequencer_scene(context)
+        scene = where.edit_of(context)
         if scene is None or request.chosen_footage(scene) is None:
             cls.poll_message_set("Select the strip to re-shoot in the sequencer")
             return False
@@ -45,7 +46,7 @@ class RECAM_OT_forecast(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Return when it is known: for scripts and background Blender."""
         try:
-            asked = request.from_settings(compat.sequencer_scene(context))
+            asked = request.from_settings(where.edit_of(context))
             told = tasks.drain(forecast.make(asked))
         except ReCamError as error:
             return self._refuse(error)
@@ -58,7 +59,7 @@ class RECAM_OT_forecast(bpy.types.Operator):
         if bpy.app.background:
             return self.execute(context)
         try:
-            asked = request.from_settings(compat.sequencer_scene(context))
+            asked = request.from_settings(where.edit_of(context))
             tasks.start(forecast.KEY, tr("Forecast"), forecast.make(asked), _finished)
         except ReCamError as error:
             return self._refuse(error)
