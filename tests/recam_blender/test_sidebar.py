@@ -72,30 +72,49 @@ def shown(recam, speak, scene):
             yield from ((panel.__name__, each) for each in sidebar.draw(panel, width, speak, scene=scene))
 
 
-@pytest.mark.xfail(reason="the panels are being rewritten", strict=False)
+@pytest.fixture(params=["fresh", "ready", "everything"])
+def state(request, recam, scene, monkeypatch):
+    """A machine without the backend; with it; and with all that the settings can show, and a queue."""
+    if request.param == "fresh":
+        return
+    monkeypatch.setattr(recam("needs"), "need", lambda _engine: None)
+    monkeypatch.setattr(recam("watching"), "look", recam("watching").look_now)
+    if request.param == "everything":
+        own = scene.recam
+        own.size, own.range, own.depth = "custom", "preview", "file"
+        for name in ("use_lens", "use_steps", "use_guidance", "use_negative_prompt", "use_camera_frame"):
+            setattr(own, name, True)
+        jobs, asked = recam("jobs"), recam("request").Request(strip="clip", scene=scene.name)
+        for number, stage in enumerate(("running", "waiting"), 1):
+            jobs._entries.append(jobs.Entry(number, asked, stage=stage))
+        monkeypatch.setattr(recam("runtime"), "busy", True)
+
+
+@pytest.fixture(autouse=True)
+def no_queue(recam):
+    yield
+    recam("jobs")._entries.clear()
+
+
 @pytest.mark.parametrize("engine", ["reproject", "recammaster"])
+@pytest.mark.usefixtures("state")
 def test_nothing_is_cut_off(recam, speak, scene, engine):
     scene.recam.engine = engine
-    cut = [
-        f"{name}: {each.text!r} needs {each.needs:.0f} of {each.gets:.0f}"
-        for name, each in shown(recam, speak, scene)
-        if each.is_cut
-    ]
+    drawn = list(shown(recam, speak, scene))
+    assert len(drawn) > 40
+    cut = [f"{name}: {each.text!r} needs {each.needs:.0f} of {each.gets:.0f}" for name, each in drawn if each.is_cut]
     assert cut == []
 
 
+@pytest.mark.parametrize("speak", ["pseudo"], indirect=True)
 @pytest.mark.parametrize("engine", ["reproject", "recammaster"])
+@pytest.mark.usefixtures("state")
 def test_all_that_is_shown_is_translated(recam, speak, scene, engine):
-    if speak is str:
-        pytest.skip("English")
     scene.recam.engine = engine
-    left = [
-        each.text
-        for _, each in shown(recam, speak, scene)
-        if re.search(r"[A-Za-z]{3}", each.text) and "[" not in each.text
-    ]
-    names = {"clip", "Camera", scene.name, *NAMES}
-    assert [text for text in left if text not in names] == []
+    left = {each.text for _, each in shown(recam, speak, scene) if re.search(r"[A-Za-z]{3}", each.text)}
+    # A sentence that is wrapped has its brackets in two of its lines.
+    left = {text for text in left if not re.search(r"[\[\]âêîôûŷÂÊÎÔÛŶ]", text)}
+    assert left - {"clip", "Camera", scene.name, *NAMES} == set()
 
 
 NAMES = ("ReCam", "Reproject", "ReCamMaster")
