@@ -75,6 +75,11 @@ def doubts(scene: bpy.types.Scene, seen: Seen | None) -> tuple[Doubt, ...]:
     )
 
 
+def no_footage() -> str:
+    """What to do where no strip is there at all."""
+    return tr("Add the footage to the sequencer: Add > Movie.")
+
+
 # What hinders
 
 
@@ -83,7 +88,8 @@ def _of_trouble(scene: bpy.types.Scene, seen: Seen) -> Iterator[Doubt]:
     if not seen.strip:
         if settings.pinned:
             button = Button("recam.unpin", later("Unpin"))
-        yield Doubt(seen.trouble, "ERROR" if settings.pinned else "INFO", button)
+        text = seen.trouble if settings.pinned or compat.strips_all(scene) else no_footage()
+        yield Doubt(text, "ERROR" if settings.pinned else "INFO", button)
         return
     if settings.range == "preview" and not seen.camera_scene:
         button = Button("recam.whole_strip", later("Whole Strip"))

@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from . import backgrounds, panel
+from . import backgrounds, compat, doubts, drawing, panel
 from .fixes import edit_of
 from .moves.menu import RECAM_MT_moves
 
@@ -28,10 +28,9 @@ class RECAM_PT_view(_InView, bpy.types.Panel):
         """From the camera down to the button."""
         layout = self.layout
         edit = edit_of(context)
-        if edit is None:
-            column = layout.column()
-            column.label(text="No footage", icon="SEQUENCE")
-            column.menu(RECAM_MT_moves.__name__, icon="VIEW_CAMERA")
+        if edit is None or not compat.strips_all(edit):
+            drawing.paragraph(context, layout, doubts.no_footage(), "INFO")
+            layout.menu(RECAM_MT_moves.__name__, icon="VIEW_CAMERA")
             return
         column = layout.column(align=True)
         column.label(text="Camera")
@@ -53,7 +52,8 @@ class RECAM_PT_view_overlay(_InView, bpy.types.Panel):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Where there is something to draw."""
-        return edit_of(context) is not None
+        edit = edit_of(context)
+        return edit is not None and bool(compat.strips_all(edit))
 
     def draw(self, context: bpy.types.Context) -> None:
         """What is drawn over the view."""

@@ -6,7 +6,6 @@ Nothing is generated here: see test_recammaster.py.
 import json
 import os
 import shutil
-import types
 from pathlib import Path
 
 import bpy
@@ -132,73 +131,7 @@ def test_what_the_panel_hides_counts_for_nothing(recam, edit):
     assert asked == recam("request").Request(scene="Edit", strip="clip", depth="plane", depth_path="/no/such/depth")
 
 
-# What is drawn
-
-
-class Layout:
-    """Takes down what a panel draws, with all its parts unfolded."""
-
-    def __init__(self, names, words):
-        self._names, self._words = names, words
-
-    def prop(self, _owner, name, **_options):
-        self._names.append(name)
-
-    def label(self, *, text="", **_options):
-        self._words.append(text)
-
-    def panel(self, _name, **_options):
-        return self, self
-
-    def __getattr__(self, _name):
-        return lambda *_arguments, text="", **_options: self._words.append(text) or self
-
-    def __setattr__(self, name, value):
-        self.__dict__[name] = value
-
-
-@pytest.fixture
-def drawn(recam, edit):
-    """What the panel shows: the properties, and the words."""
-
-    def drawn():
-        names, words = [], []
-        bpy.context.window.scene = edit
-        if hasattr(bpy.context.workspace, "sequencer_scene"):
-            bpy.context.workspace.sequencer_scene = edit
-        panel = types.SimpleNamespace(layout=Layout(names, words))
-        system = types.SimpleNamespace(ui_scale=1.0)
-        context = types.SimpleNamespace(
-            scene=edit,
-            preferences=types.SimpleNamespace(system=system),
-            region=types.SimpleNamespace(width=280),
-        )
-        recam("panel").RECAM_PT_main.draw(panel, context)
-        return names, [each for each in words if each]
-
-    return drawn
-
-
-def test_the_panel_shows_an_engine_what_it_uses_and_no_more(recam, edit, drawn):
-    names, _ = drawn()
-    assert {"depth", "subject_distance", "mask"} <= set(names)
-    assert not {"prompt", "quality", "seed", "plan", "device"} & set(names)
-    edit.recam.engine = "recammaster"
-    names, _ = drawn()
-    assert not {"depth", "depth_path", "mask"} & set(names)
-    shown = {"quality", "prompt", "seed", "steps", "guidance", "negative_prompt", "network_frames", "network_width"}
-    assert shown | {"network_height", "fit", "cache", "device", "plan", "compile", "format"} <= set(names)
-    assert names.index("engine") < names.index("quality") < names.index("prompt") < names.index("seed")
-
-
-def test_the_bar_tells_phase_step_and_time_left(recam, drawn):
-    jobs, contract = recam("jobs"), recam.backend("contract")
-    progress = contract.Progress(phase="sampling", step=12, total=50, seconds_left=4000.0, preview="/tmp/p.png")
-    jobs.add(recam("request").Request(scene="Edit", strip="clip")).progress = progress
-    try:
-        assert "Sampling 12/50, 1 h 7 min left" in drawn()[1]
-    finally:
-        jobs.clear()
+# What is told
 
 
 @pytest.mark.parametrize(
@@ -217,16 +150,6 @@ def test_the_bar_tells_phase_step_and_time_left(recam, drawn):
 def test_time_left_in_words(recam, seconds, words):
     progress = recam.backend("contract").Progress(phase="x", step=0, total=0, seconds_left=seconds)
     assert recam("telling").time_left(progress) == words
-
-
-def test_a_message_keeps_its_lines_and_its_parts(recam, drawn):
-    runtime = recam("runtime")
-    runtime.message = runtime.Message("One.\nTwo.", "ERROR", ("Warned.",), ("Noted.",))
-    try:
-        words = drawn()[1]
-    finally:
-        runtime.forget()
-    assert words[-4:] == ["One.", "Two.", "Warned.", "Noted."]
 
 
 # Requests
@@ -341,7 +264,7 @@ def test_models_that_cannot_be_found_are_told_of_and_nothing_else_happens(
     own.models = str(folder)
     refused(recam, lambda: run(lora="/no/such/lora"), "'/no/such/lora'", "lora")
     assert not takes.exists()
-    assert recam("runtime")._worker is None
+    assert not recam("runtime").warm()
 
 
 # Jobs
