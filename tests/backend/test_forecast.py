@@ -219,7 +219,10 @@ MOVES = {
     [*(("standing", move) for move in MOVES if move != "stand"), ("going", "arc"), ("going", "stand")],
 )
 def test_by_depth_it_is_what_the_engine_finds(folder, shots, source, move):
-    """The engine draws every pixel with its colours; what it calls invented is held against the forecast."""
+    """The engine draws every pixel with its colours; what it calls invented is held against the forecast.
+
+    Where the camera goes, other frames lend what is hidden, and much depends on what is taken to stand still.
+    """
     images, depths = zip(*shots.filmed[source], strict=True)
     poses, target = shots.poses[source], [MOVES[move](time) for time in shots.times]
     shot = make_shot(images, depths, poses, target, lens=LENS)
@@ -281,7 +284,7 @@ def test_a_cancel_is_heard_at_every_frame(folder, depth):
     told(job)
     forecast(job, lambda _: None, lambda: cancelled(10**9))
     assert len(asked) >= 12
-    for after in (0, len(asked) // 2, len(asked) - 1):
+    for after in (0, 5, 11):
         asked.clear()
         with pytest.raises(Cancelled):
             forecast(job, lambda _: None, lambda after=after: cancelled(after))
