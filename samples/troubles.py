@@ -45,6 +45,19 @@ _QUIET_CALLS = {"spec", "File"}
 _MARKS = {"tr", "later", "plural"}
 
 NO_TROUBLE = (
+    "As the source camera has it.",
+    "Made camera … in scene ….",
+    "Made the text …: open a Text Editor and choose it there to write the prompt.",
+    "Move … and its record to the trash?",
+    "Move …, its mask and its record to the trash?",
+    "Moved … to the trash.",
+    "Nothing would be invented.",
+    "Remove the strip …?",
+    "Removed the strip …. Its files are where they were.",
+    "Takes are the results: each is a strip above its footage, and is listed here.",
+    "The worker has ended, and its memory is free.",
+    "There is nothing to explain by the name ….",
+    "Undo brings back the strip, but not its files: those are put back from the trash.",
     "A Python of your own is used: …",
     "A small take shows whether what is installed works; else it is made anew.",
     "AMD's GPU (…) runs ROCm ….",
@@ -224,7 +237,7 @@ def _wrapped(text: str, indent: str = "") -> str:
 
 def _plain(message: str) -> str:
     """A message in Markdown, which shows it as it stands."""
-    escaped = re.sub(r"([*_<|\[\]\\])", r"\\\1", message) if "`" not in message else message
+    escaped = re.sub(r"([*<|\[\]\\])", r"\\\1", message) if "`" not in message else message
     return escaped.replace("\n", " ")
 
 

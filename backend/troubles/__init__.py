@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 
-from . import cameras, depth, footage, installing, models, notes, settings, shell, takes
+from . import cameras, depth, doubts, footage, installing, models, notes, settings, shell, takes
 from .entry import Entry, Group
 
 __all__ = ["GROUPS", "PAGE", "Entry", "Group", "find"]
@@ -21,6 +21,7 @@ GROUPS: tuple[Group, ...] = (
     depth.GROUP,
     models.GROUP,
     settings.GROUP,
+    doubts.GROUP,
     takes.GROUP,
     shell.GROUP,
     notes.GROUP,

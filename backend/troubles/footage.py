@@ -19,6 +19,7 @@ GROUP = Group(
             ),
             messages=(
                 "Select the strip to re-shoot in the sequencer.",
+                "Add the footage to the sequencer: Add > Movie.",
                 "The pinned strip … is not in the sequencer of scene …: unpin it, or pin another.",
                 "Strip … is a sound strip: it has no pictures of its own.",
                 "Strip … is an adjustment strip: it has no pictures of its own.",
@@ -30,10 +31,7 @@ GROUP = Group(
         ),
         Entry(
             title="A file of the strip is missing",
-            text=(
-                "Blender shows such strips in purple. Make the path right in the strip's Source panel, or use File "
-                "> External Data > Find Missing Files."
-            ),
+            text="Make the path right in the strip's Source panel, or use File > External Data > Find Missing Files.",
             messages=(
                 "The file of strip … is missing: ….",
                 "there is no file … any more: was it moved or renamed?",

@@ -65,7 +65,7 @@ GROUP = Group(
             title="No Python that fits",
             text=(
                 "The environment is built on Blender's own Python where that can be; else on one that is "
-                "installed. A Python of your own must be of the version that is named, 64 bits, and have venv."
+                "installed. A Python of your own must be of the version that is named, and have venv."
             ),
             messages=(
                 "Python … is needed and was not found. …",
@@ -137,8 +137,8 @@ GROUP = Group(
         Entry(
             title="There is no room, or no permission",
             text=(
-                "Reproject's packages take about 0.6 GB, ReCamMaster's 1 to 20 GB, and about as much again while "
-                "they are unpacked. The installation's dialog says how much it is here."
+                "Reproject's packages take about 0.6 GB, ReCamMaster's 1 to 20 GB, and more while they are "
+                "unpacked. The installation's dialog says how much it is here."
             ),
             messages=(
                 (

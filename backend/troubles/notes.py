@@ -49,13 +49,13 @@ GROUP = Group(
             text="",
             messages=(
                 "The take's sound … is muted, or it would be heard twice beside ….",
-                "The take has no sound, as the strip that it came from is gone.",
-                "The take has no sound, as no sound strip belongs to ….",
-                "The take has no sound, as this Blender was built without audio.",
                 "The take has no sound, as … is …: copy that strip by hand.",
+                "The take has no sound, as the strip that it came from is gone.",
+                "The take has no sound, as this Blender was built without audio.",
+                "The take has no sound, as Blender could not read … (…).",
+                "The take has no sound, as no sound strip belongs to ….",
                 "The take has no sound, as … is silent where it plays.",
                 "The take has no sound, as no channel is free for a copy of ….",
-                "The take has no sound, as Blender could not read … (…).",
             ),
         ),
         Entry(
@@ -64,6 +64,20 @@ GROUP = Group(
             messages=(
                 "Strip … was moved or trimmed meanwhile: its take stands where it was, from frame … on.",
                 "Strip … is no longer in scene …: its take stands where it was, above all else.",
+                "Its strip is not in this sequencer. It is re-shot as it was asked for.",
+            ),
+        ),
+        Entry(
+            title="How much of a take would be invented cannot be told",
+            text=(
+                "The forecast and the live preview are drawn by a second worker. The take itself may be made all "
+                "the same."
+            ),
+            messages=(
+                "How much must be invented could not be told. …",
+                "The live preview has ended: ….",
+                "The picture of this moment cannot be read (…).",
+                "This moment cannot be shown. ….",
             ),
         ),
         Entry(
@@ -74,6 +88,8 @@ GROUP = Group(
                 "which the camera sees more."
             ),
             messages=(
+                "Up to … % invented around frame …: ….",
+                "Up to … % invented around frame ….",
                 (
                     "Much of the take is invented: … of frame …, as the footage does not show what the target "
                     "camera sees there."

@@ -39,6 +39,7 @@ GROUP = Group(
                 "…: found …, expected …",
                 "The job cannot be done as it stands. ….",
                 "This cannot be told of the take as it stands. ….",
+                "This take cannot be made as it stands. ….",
             ),
         ),
         Entry(

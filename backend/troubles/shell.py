@@ -29,7 +29,7 @@ GROUP = Group(
         ),
         Entry(
             title="A .blend file, or what is in it",
-            text="",
+            text="Names count as they are written, capitals too.",
             messages=(
                 "There is no file at ….",
                 "No sequencer has a strip …; there are ….",

@@ -32,6 +32,7 @@ GROUP = Group(
                 "what should be a folder is a file. Choose another folder.",
                 "the path is too long. Choose a shorter one.",
                 "The disk is full: the take could not be written.",
+                "A file could not be read or written (…): ….",
                 "A file could not be read or written (…)….",
                 "A file failed: ….",
                 "There is something at … already; choose another name for the job.",
@@ -54,12 +55,12 @@ GROUP = Group(
                 "The worker failed.",
                 "The worker has been closed.",
                 "The worker is busy with another job.",
-                "… Its log (…) is empty.",
                 "The engine failed: …: ….",
                 "The engine made … frames where … were asked for.",
                 "…\nThe whole log: …",
                 "Re-shooting failed (…: …). Blender's console says more.",
                 "… failed (…: …). Blender's console says more.",
+                "… Its log (…) is empty.",
             ),
         ),
         Entry(
@@ -70,6 +71,41 @@ GROUP = Group(
                 "Asked anew.",
                 "The work was cancelled before it.",
                 "… Made before that: ….",
+            ),
+        ),
+        Entry(
+            title="A take cannot be made again, or its settings are gone",
+            text=(
+                "Each take has a record beside it, a file of the same name that ends in .json: the whole job. "
+                "Takes that were moved need theirs beside them."
+            ),
+            messages=(
+                "Strip … has no record of how it was made that this version of ReCam can read.",
+                "… cannot be made again, as … is gone: put it back, or ask for another take.",
+                (
+                    "What was rendered for … is gone, so it is asked for anew with its settings: the cameras are "
+                    "as they are keyed now."
+                ),
+                "There is no camera … any more: … stays as it was.",
+                "The seed … is larger than the panel can hold: it stays as it was.",
+                "Nothing of strip … lies under the take … any more.",
+                "The preview range is now frames … to …, as far as the take goes.",
+            ),
+        ),
+        Entry(
+            title="A take is missing, or there is none",
+            text=(
+                "The list shows the takes of the strip that is chosen. **Load Takes** puts back those that lie in "
+                "the folder."
+            ),
+            messages=(
+                "Select a take in the list.",
+                "Strip … has no takes to compare with yet.",
+                "There is no take … in scene ….",
+                "There are no other takes of … in ….",
+                "… is missing: put it back, load it from where it is, or remove the take.",
+                "The folder … is not there.",
+                "The system shows no folders; the take lies at …",
             ),
         ),
         Entry(
@@ -91,8 +127,20 @@ GROUP = Group(
         ),
         Entry(
             title="A take cannot be put into the trash",
-            text="ReCam deletes nothing itself: it asks the system's trash.",
+            text=(
+                "ReCam deletes nothing itself: it asks the system's trash, through the backend. What is not "
+                "ReCam's own, or is still shown by another strip, stays."
+            ),
             messages=(
+                "Only the backend can put files into the trash, and it is not installed: they stay.",
+                "ReCam's record of … is not beside it, or there are other files in it: it stays where it is.",
+                (
+                    "The files of … could not be put into the trash, so its strip is still there, too. … To remove "
+                    "the strip alone, leave Move Files to Trash off."
+                ),
+                "Strip … shows the same file, which stays for it.",
+                "Strips … show the same file, which stays for them.",
+                "… is not there any more.",
                 "It is not there any more.",
                 (
                     "The backend's Python lacks Send2Trash, which puts files into the trash: repair the backend in "
