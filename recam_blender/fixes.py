@@ -13,11 +13,10 @@ from .texts import tr
 
 
 def edit_of(context: bpy.types.Context) -> Any | None:
-    """The scene whose settings a button is about: in a sequencer the one that is edited there, else as overlays say."""
-    area = context.area
-    if area is not None and area.type == "SEQUENCE_EDITOR":
-        return compat.sequencer_scene(context)
-    return where.edit_of(context)
+    """The scene whose settings a button is about: in a 3D view as overlays say, else the one that is edited."""
+    if context.area is not None and context.area.type == "VIEW_3D":
+        return where.edit_of(context)
+    return compat.sequencer_scene(context)
 
 
 def match_view(edit: bpy.types.Scene) -> list[str]:

@@ -6,8 +6,9 @@ from typing import Any
 
 import bpy
 
-from . import backgrounds, compat, doubts, drawing, panel
+from . import backgrounds, compat, doubts, drawing, live, panel
 from .fixes import edit_of
+from .live import RECAM_OT_live_preview
 from .moves.menu import RECAM_MT_moves
 
 
@@ -40,6 +41,7 @@ class RECAM_PT_view(_InView, bpy.types.Panel):
         column.operator("recam.see_through", icon="IMAGE_BACKGROUND")
         if backgrounds.seen_through():
             column.operator("recam.see_through_stop", icon="X")
+        column.operator(RECAM_OT_live_preview.bl_idname, icon="SHADING_RENDERED", depress=live.enabled(edit))
         panel.draw_understood(context, layout, edit)
         panel.draw_button(context, layout, edit)
 
@@ -61,6 +63,8 @@ class RECAM_PT_view_overlay(_InView, bpy.types.Panel):
         if edit is None:
             return
         settings, layout = edit.recam, self.layout
+        column = layout.column(align=True)
+        column.prop(settings, "keep_forecast")
         column = layout.column(align=True)
         column.prop(settings, "show_path")
         column.prop(settings, "show_frusta")
