@@ -296,9 +296,23 @@ def redraw() -> None:
 
 
 @persistent
-def _after_update(scene: bpy.types.Scene, *_: object) -> None:
-    if not scene.name.startswith(sampling.STAGE):
+def _after_update(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph | None = None) -> None:
+    if not scene.name.startswith(sampling.STAGE) and not _only_rebuilt(depsgraph):
         touch()
+
+
+def _only_rebuilt(depsgraph: bpy.types.Depsgraph | None) -> bool:
+    """Whether nothing has changed but that some scene is gone, such as a stage: looking must not lead to looking again.
+
+    Blender then tells, of every other scene, of all that it holds, as neither moved nor reshaped.
+    """
+    updates = list(depsgraph.updates) if depsgraph is not None else []
+    held = (bpy.types.Scene, bpy.types.Object, bpy.types.Collection)
+    return any(isinstance(each.id, bpy.types.Collection) for each in updates) and not any(
+        not isinstance(each.id, held)
+        or (isinstance(each.id, bpy.types.Object) and (each.is_updated_transform or each.is_updated_geometry))
+        for each in updates
+    )
 
 
 @persistent

@@ -128,3 +128,30 @@ def test_drawing_asks_and_never_waits(recam, edit):
     watching.forget()
     assert watching.look(edit) is None
     assert watching.look_now(edit) is watching.look(edit)
+
+
+def test_looking_leads_to_no_further_looking_and_every_change_does(recam, edit, look):
+    """Each look takes a scene away again, of which Blender tells all the others."""
+    bpy.context.window.scene = edit
+    watching = recam("watching")
+    look()
+    bpy.context.view_layer.update()
+    look()
+    watched = watching._watched[edit.name]
+    bpy.context.view_layer.update()
+    assert not watched.stale
+    edit.camera.location.z = 1
+    bpy.context.view_layer.update()
+    assert watched.stale
+    for change in (
+        lambda: setattr(edit.camera.data, "lens", 35),
+        lambda: setattr(strips(edit)["clip"], "use_flip_x", True),
+        lambda: edit.camera.constraints.new("TRACK_TO"),
+        lambda: edit.camera.keyframe_insert("location", frame=3),
+    ):
+        look()
+        bpy.context.view_layer.update()
+        assert not watched.stale
+        change()
+        bpy.context.view_layer.update()
+        assert watched.stale
