@@ -350,7 +350,7 @@ CLASSES = (RECAM_OT_see_through, RECAM_OT_see_through_stop)
 
 def _menu(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
     menu.layout.separator()
-    menu.layout.operator(RECAM_OT_see_through.bl_idname, icon="CAMERA_DATA")
+    menu.layout.operator(RECAM_OT_see_through.bl_idname, icon="IMAGE_BACKGROUND")
     menu.layout.operator(RECAM_OT_see_through_stop.bl_idname)
 
 
