@@ -53,6 +53,8 @@ def collect(root: Path = ROOT) -> Texts:
     for path in sorted((root / "recam_blender").rglob("*.py")):
         _read(path.relative_to(root).as_posix(), ast.parse(path.read_text(encoding="utf-8")), found)
     for path in sorted((root / "backend").rglob("*.py")):
+        if path.parent.name == "troubles":  # a page of the manual
+            continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for text in _of_backend(tree):
             found.places.setdefault(text, set()).add(path.relative_to(root).as_posix())
@@ -90,11 +92,11 @@ def _quoted(text: str) -> str:
 
 def _read(place: str, tree: ast.Module, found: Texts) -> None:
     marked = {id(each) for each in _docstrings(tree)}
-    for node in ast.walk(tree):
-        for each in _shown_by(node, tree):
-            marked.add(id(each))
-            if each.value.strip():
-                found.places.setdefault(each.value, set()).add(place)
+    shown = [each for node in ast.walk(tree) for each in _shown_by(node, tree)]
+    for each in (*shown, *_by_name(tree)):
+        marked.add(id(each))
+        if each.value.strip():
+            found.places.setdefault(each.value, set()).add(place)
     for node in ast.walk(tree):
         text = _literal(node)
         if text is not None and id(node) not in marked and not _inside_marked(node, marked) and _WORDS.search(text):
@@ -147,6 +149,19 @@ def _shown_by(node: ast.AST, tree: ast.Module) -> Iterator[ast.Constant]:
         for keyword in node.keywords:
             if keyword.arg in _LAYOUT:
                 yield from _either(keyword.value)
+
+
+def _by_name(tree: ast.Module) -> Iterator[ast.Constant]:
+    """What a function gives to a layout by the name of a variable that it has just set."""
+    for function in ast.walk(tree):
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
+        keywords = [each for call in calls for each in call.keywords if each.arg in _LAYOUT]
+        names = {each.value.id for each in keywords if isinstance(each.value, ast.Name)}
+        for node in ast.walk(function):
+            if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in names:
+                yield from _either(node.value)
 
 
 def _of_class(node: ast.ClassDef) -> Iterator[ast.Constant]:
