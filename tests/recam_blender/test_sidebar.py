@@ -1,6 +1,7 @@
 """At the width that sidebars have, no text of ReCam's panels is cut off, in English and in one 1.4 times as long."""
 
 import re
+import types
 
 import bpy
 import pytest
@@ -115,6 +116,24 @@ def test_all_that_is_shown_is_translated(recam, speak, scene, engine):
     # A sentence that is wrapped has its brackets in two of its lines.
     left = {text for text in left if not re.search(r"[\[\]âêîôûŷÂÊÎÔÛŶ]", text)}
     assert left - {"clip", "Camera", scene.name, *NAMES} == set()
+
+
+@pytest.mark.parametrize("speak", ["pseudo"], indirect=True)
+@pytest.mark.usefixtures("state")
+def test_menus_and_preferences_are_translated(recam, speak, scene, own):
+    layout = sidebar.Layout(800, speak=speak)
+    context = sidebar.Context(800, scene=scene)
+    for feature in recam("registration").FEATURES:
+        for each in feature.CLASSES:
+            if issubclass(each, bpy.types.Menu):
+                each.draw(types.SimpleNamespace(layout=layout), context)
+    preferences = recam("preferences_panel").RECAM_AP_preferences
+    preferences.draw(types.SimpleNamespace(layout=layout, bl_rna=own.bl_rna), context)
+    layout.finish()
+    assert len(layout.page) > 60
+    left = {each.text for each in layout.page if re.search(r"[A-Za-z]{3}", each.text)}
+    left = {text for text in left if not re.search(r"[\[\]âêîôûŷÂÊÎÔÛŶ/\\]", text)}
+    assert left - set(NAMES) == set()
 
 
 NAMES = ("ReCam", "Reproject", "ReCamMaster")

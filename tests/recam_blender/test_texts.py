@@ -104,6 +104,28 @@ def test_tooltips_are_one_line(recam):
                 assert _operator(each).description, each.__name__
 
 
+def test_nothing_is_translated_before_it_is_shown():
+    """What is translated while a module is read keeps the language that Blender had then: constants want ``later``."""
+    early = []
+    for path in sorted((texts.ROOT / "recam_blender").rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        inside = {
+            id(part)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.FunctionDef | ast.Lambda)
+            for line in (node.body if isinstance(node.body, list) else [node.body])
+            for part in ast.walk(line)
+        }
+        for node in ast.walk(tree):
+            if (
+                isinstance(node, ast.Call)
+                and getattr(node.func, "id", "") in ("tr", "plural")
+                and id(node) not in inside
+            ):
+                early.append(f"{path.name}:{node.lineno}")
+    assert early == []
+
+
 def test_templates_are_given_what_they_ask_for():
     wrong = []
     for path in sorted((texts.ROOT / "recam_blender").rglob("*.py")):
