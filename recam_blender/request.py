@@ -27,6 +27,7 @@ USES_DEPTH = ("reproject",)
 GENERATES = ("recammaster",)
 """The engines that a network draws for."""
 
+_LARGEST_PANEL_SEED = 2**31 - 1
 _LAST_FRAME = 1_048_574  # MAXFRAME of Blender's DNA_scene_types.h
 _NO_FRAME = later("{name}: found {value}, expected a frame that Blender can go to.")
 
@@ -251,6 +252,16 @@ def from_settings(scene: bpy.types.Scene) -> Request:
         height=height,
         **_for_engine(settings),
     )
+
+
+def count_seed(scene: bpy.types.Scene) -> None:
+    """After a take was asked for: where the seed is not locked, the next one gets the next seed.
+
+    Then and not when it is made, so that a queue of several has as many seeds.
+    """
+    settings = scene.recam
+    if not settings.lock_seed and settings.engine in GENERATES:
+        settings.seed = (settings.seed + 1) % (_LARGEST_PANEL_SEED + 1)
 
 
 def why_no_footage(scene: bpy.types.Scene) -> str:

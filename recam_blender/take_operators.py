@@ -84,6 +84,22 @@ class RECAM_OT_compare(bpy.types.Operator):
         return {"FINISHED"}
 
 
+class RECAM_OT_show_take(_OfTake, bpy.types.Operator):
+    """Show or hide this take. Its sound stays as it is"""
+
+    bl_idname = "recam.show_take"
+    bl_label = "Show or Hide Take"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Change its strip's mute."""
+
+        def work(_scene: bpy.types.Scene, strip: Any) -> None:
+            take_list.show(strip, bool(strip.mute))
+
+        return self.do(context, work)
+
+
 class RECAM_OT_solo_take(_OfTake, bpy.types.Operator):
     """Show this take alone among the takes of its strip; once more: show them as before"""
 
@@ -105,7 +121,8 @@ class RECAM_OT_rerun_take(_OfTake, bpy.types.Operator):
 
     bl_idname = "recam.rerun_take"
     bl_label = "Re-run Take"
-    bl_options = {"REGISTER"}
+    # Not "REGISTER": repeated by Shift-R, it would hold Blender until the take is there.
+    bl_options: set[str] = set()
 
     seed: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Seed",
@@ -243,7 +260,7 @@ class RECAM_OT_load_takes(bpy.types.Operator):
 
     bl_idname = "recam.load_takes"
     bl_label = "Load Takes"
-    bl_options = {"REGISTER"}
+    bl_options: set[str] = set()
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -282,7 +299,8 @@ class RECAM_OT_remove_take(_OfTake, bpy.types.Operator):
 
     bl_idname = "recam.remove_take"
     bl_label = "Remove Take"
-    bl_options = {"REGISTER"}
+    # Not "REGISTER": repeated by Shift-R, it would not ask.
+    bl_options: set[str] = set()
 
     files: bpy.props.BoolProperty(  # type: ignore[valid-type]
         name="Move Files to Trash",
@@ -342,6 +360,7 @@ class RECAM_OT_remove_take(_OfTake, bpy.types.Operator):
 
 CLASSES = (
     RECAM_OT_compare,
+    RECAM_OT_show_take,
     RECAM_OT_solo_take,
     RECAM_OT_rerun_take,
     RECAM_OT_copy_take_settings,

@@ -13,6 +13,9 @@ from .texts import plural, tr
 from .ties import list_takes
 
 _ROWS = 3
+# Widths in Blender's units of 20 pixels; and what in a row is not for engine and seed, in pixels at a scale of 1.
+_NUMBER_UNITS, _ICON_UNITS, _TIME_UNITS = 2.2, 1.4, 2.8
+_BESIDE_MAKER = 260
 _ENGINES = {"reproject": "Reproject", "recammaster": "ReCamMaster"}
 
 
@@ -51,16 +54,20 @@ class RECAM_UL_takes(bpy.types.UIList):
         scene = compat.sequencer_scene(context)
         take = take_list.describe(scene, strip)
         row = layout.row(align=True)
-        words = row.split(factor=0.25, align=True)
+        words = row.row()
         words.active = take.shown
         words.alert = not take.there
-        words.label(text=_number(take), icon="NONE" if take.there else "ERROR", translate=False)
-        words = words.split(factor=0.65, align=True)
-        words.label(text=_maker(take), translate=False)
-        words.label(text=telling.duration(take.told.seconds) if take.told.seconds else "", translate=False)
+        number = words.row()
+        number.ui_units_x = _NUMBER_UNITS + (0 if take.there else _ICON_UNITS)
+        number.label(text=_number(take), icon="NONE" if take.there else "ERROR", translate=False)
+        words.label(text=_maker(context, take), translate=False)
+        seconds = words.row()
+        seconds.ui_units_x, seconds.alignment = _TIME_UNITS, "RIGHT"
+        seconds.label(text=telling.duration(take.told.seconds) if take.told.seconds else "", translate=False)
         icon = "SOLO_ON" if take_list.is_solo(scene, strip) else "SOLO_OFF"
         row.operator("recam.solo_take", text="", icon=icon, emboss=False).take = strip.name
-        row.prop(strip, "mute", text="", icon="HIDE_OFF" if take.shown else "HIDE_ON", emboss=False)
+        icon = "HIDE_OFF" if take.shown else "HIDE_ON"
+        row.operator("recam.show_take", text="", icon=icon, emboss=False).take = strip.name
 
 
 class RECAM_PT_takes(bpy.types.Panel):
@@ -99,14 +106,14 @@ class RECAM_PT_takes(bpy.types.Panel):
             _details(context, layout, take_list.describe(scene, chosen))
         column = layout.column(align=True)
         shown = any(not each.mute for each in takes)
-        column.operator(
-            "recam.compare", text="Show Source" if shown else "Show Take", icon="HIDE_ON" if shown else "HIDE_OFF"
-        )
+        words = "Show Source" if shown else "Show Take"
+        column.operator("recam.compare", text=words, icon="ARROW_LEFTRIGHT")
         column = layout.column(align=True)
         column.enabled = chosen is not None
         pair = column.row(align=True)
-        pair.operator("recam.rerun_take", text="Same Seed", icon="FILE_REFRESH").seed = "same"
-        pair.operator("recam.rerun_take", text="Next Seed", icon="FORWARD").seed = "next"
+        pair.operator("recam.rerun_take", text="Re-run", icon="FILE_REFRESH").seed = "same"
+        if chosen is not None and take_list.told_of(chosen).engine in GENERATES:
+            pair.operator("recam.rerun_take", text="Next Seed", icon="FORWARD").seed = "next"
         column.operator("recam.copy_take_settings", icon="COPYDOWN")
         column.operator("recam.use_take", icon="PINNED")
         _tasks(context, layout)
@@ -132,18 +139,23 @@ def _number(take: take_list.Take) -> str:
     return f"v{take.version:03d}" if take.version else take.strip
 
 
-def _maker(take: take_list.Take) -> str:
-    """The engine, and the seed where it counts."""
+def _maker(context: bpy.types.Context, take: take_list.Take) -> str:
+    """The engine, and the seed where it counts; where there is no room for both, the seed, as only one has it."""
     name = _ENGINES.get(take.told.engine, take.told.engine)
-    if take.told.engine in GENERATES and take.told.seed is not None:
-        return tr("{engine}, {seed}").format(engine=name, seed=take.told.seed)
-    return name
+    if take.told.engine not in GENERATES or take.told.seed is None:
+        return name
+    whole = tr("{engine}, {seed}").format(engine=name, seed=take.told.seed)
+    scale = context.preferences.system.ui_scale
+    room = context.region.width - _BESIDE_MAKER * scale
+    return whole if drawing.width(whole, scale) <= room else tr("Seed {seed}").format(seed=take.told.seed)
 
 
 def _details(context: bpy.types.Context, layout: bpy.types.UILayout, take: take_list.Take) -> None:
     """What has no room in its row."""
     told = take.told
     parts = [told.camera]
+    if told.engine in GENERATES and told.seed is not None:
+        parts.append(tr("seed {seed}").format(seed=told.seed))
     if told.frames:
         parts.append(plural(told.frames, "1 frame", "{count} frames").format(count=told.frames))
     if told.invented is not None:
@@ -151,7 +163,7 @@ def _details(context: bpy.types.Context, layout: bpy.types.UILayout, take: take_
     if any(parts):
         drawing.paragraph(context, layout, ", ".join(filter(None, parts)))
     if not take.there:
-        words = tr("{file} is missing: put it back, load it from where it is, or remove the take.")
+        words = tr("{file} is missing: put it back, re-run the take, or remove it.")
         drawing.paragraph(context, layout, words.format(file=os.path.basename(take.path)), "ERROR")
 
 

@@ -415,6 +415,10 @@ def test_buttons_do_what_the_functions_do(recam, edit, made, folder, trash):
     assert strips(edit)[take].mute
     bpy.ops.recam.compare()
     assert not strips(edit)[take].mute
+    bpy.ops.recam.show_take(take=take)
+    assert strips(edit)[take].mute
+    bpy.ops.recam.show_take(take=take)
+    assert not strips(edit)[take].mute
     bpy.ops.recam.solo_take(take=take)
     assert recam("take_list").is_solo(edit, strips(edit)[take])
     bpy.ops.recam.copy_take_settings(take=take)
@@ -432,3 +436,19 @@ def test_buttons_do_what_the_functions_do(recam, edit, made, folder, trash):
         bpy.ops.recam.solo_take(take="clip")
     assert bpy.ops.recam.load_takes() == {"FINISHED"}
     assert recam("tasks").ended("take_load").text.startswith("There are no other takes of 'clip'")
+
+
+def test_an_unlocked_seed_counts_the_takes_that_are_asked_for(recam, edit):
+    request, settings = recam("request"), edit.recam
+    settings.engine, settings.seed = "recammaster", 5
+    request.count_seed(edit)
+    assert settings.seed == 5
+    settings.lock_seed = False
+    request.count_seed(edit)
+    assert settings.seed == 6
+    settings.seed = 2**31 - 1
+    request.count_seed(edit)
+    assert settings.seed == 0
+    settings.engine = "reproject"  # which draws no random numbers, and shows no seed
+    request.count_seed(edit)
+    assert settings.seed == 0
