@@ -24,6 +24,8 @@ _PALE = 0.55
 """Of frusta: the path and the current frame are to stand out."""
 _GAP = 4.0
 """Between words, in pixels."""
+_MOST_NUMBERS = 10
+"""Along a path, besides those of frames that stand out: where there is a frustum at each frame, not all have one."""
 
 Eye = tuple[float, ...]
 """Where a view looks from that looks through one of the cameras; empty for all others."""
@@ -293,7 +295,8 @@ def labels(plan: Plan, colours: pens.Pens, scene: bpy.types.Scene) -> list[Label
     for path, shares in zip(plan.seen.targets, plan.shares, strict=True):
         far, now = plan.far(path), current_index(path, scene)
         worst = int(np.argmax(shares)) if shares else None
-        wanted = (now, 0, len(path.frames) - 1, worst, *plan.chosen(path))
+        regular = plan.chosen(path)
+        wanted = (now, 0, len(path.frames) - 1, worst, *regular[:: -(-len(regular) // _MOST_NUMBERS) or 1])
         for index in dict.fromkeys(each for each in wanted if each is not None and far[each]):
             text = label(path.frames[index], shares[index] if shares else None)
             found.append((text, _place(plan, path, index), colours.current if index == now else colours.target))
