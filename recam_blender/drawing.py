@@ -23,6 +23,10 @@ _DENSE = 0.8
 _BESIDE = 0.45
 # A button is so much wider than what stands on it, and a unit of Blender's layouts so wide.
 _PADDING, _UNIT = 22, 20
+# Between the two parts of a split row.
+_GAP = 10
+# What is left of a region's width for all that stands in a row of a box.
+_AROUND = 64
 
 _PARTS = re.compile(r"[\u3000-\u9fff\uac00-\ud7a3\uff00-\uffef]|[^\s\u3000-\u9fff\uac00-\ud7a3\uff00-\uffef]+|\s+")
 """What a line may be broken between: words, and the letters of scripts that have no blanks."""
@@ -63,13 +67,17 @@ def advice(
     wide = width(_label(button), scale) + _PADDING * scale if button else 0.0
     beside = button is not None and wide <= _BESIDE * room
     taken = (wide if beside else 0.0) + (_UNIT * scale if topic else 0.0)
-    row = layout.row()
-    _lines(row.column(align=True), _fitted(context, text, room - taken), icon)
+    gap = _GAP * scale if taken else 0.0
+    # Rows share their width out by what stands in them, and would cut the button off.
+    inside = context.region.width - _AROUND * scale
+    row = layout.split(factor=1 - (taken + gap / 2) / inside) if taken else layout.row()
+    _lines(row.column(align=True), _fitted(context, text, room - taken - gap), icon)
     if beside or topic:
         right = row.row(align=True)
-        right.ui_units_x = taken / (_UNIT * scale)
         if button is not None and beside:
             press(right, button)
+        else:
+            right.alignment = "RIGHT"
         if topic:
             right.operator("recam.explain", text="", icon="QUESTION", emboss=False).topic = topic
     if button is not None and not beside:

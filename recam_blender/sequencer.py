@@ -364,6 +364,9 @@ def _copy_sound(owner: Any, sound: Any | None, source: Any | None, take: Any, ch
     if source is None:
         return [tr("The take has no sound, as the strip that it came from is gone.")]
     if sound is None:
+        if not any(each.type == "SOUND" and _overlaps(each, *compat.span(source)) for each in compat.strips(owner)):
+            # Nothing is heard there, so nobody expects it.
+            return []
         return [tr("The take has no sound, as no sound strip belongs to {name!r}.").format(name=source.name)]
     if not bpy.app.build_options.audaspace:
         return [tr("The take has no sound, as this Blender was built without audio.")]
