@@ -12,7 +12,8 @@ from timeline import strips
 
 
 @pytest.fixture
-def edit(backend_python, folder):
+def edit(backend_python, clip, folder):
+    shutil.copy(clip, folder)
     return shots.new_edit(backend_python, folder)
 
 

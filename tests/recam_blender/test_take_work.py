@@ -15,8 +15,9 @@ FOLDER = "recam"
 
 
 @pytest.fixture
-def edit(backend_python, folder, monkeypatch):
+def edit(backend_python, clip, folder, monkeypatch):
     monkeypatch.setenv("RECAM_PYTHON", backend_python)
+    shutil.copy(clip, folder)
     scene = shots.new_edit(backend_python, folder)
     bpy.context.window.scene = scene
     if hasattr(bpy.context.workspace, "sequencer_scene"):
@@ -281,13 +282,22 @@ def test_takes_of_the_folder_are_loaded_once(recam, edit, made, work, folder):
 # Away
 
 
+@pytest.fixture(scope="module")
+def data_home(recam, tmp_path_factory):
+    """Where the assistant, started once, finds the system's trash: never one that was started before."""
+    home = tmp_path_factory.mktemp("data é")
+    recam("runtime").stop_worker()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(home))
+        yield home
+    recam("runtime").stop_worker()
+
+
 @pytest.fixture
-def trash(recam, folder, monkeypatch):
-    """The system's trash, in a folder of the test's."""
-    monkeypatch.setenv("XDG_DATA_HOME", str(folder / "data"))
-    recam("runtime").stop_worker()
-    yield folder / "data" / "Trash" / "files"
-    recam("runtime").stop_worker()
+def trash(data_home):
+    """The system's trash, empty."""
+    shutil.rmtree(data_home / "Trash", ignore_errors=True)
+    return data_home / "Trash" / "files"
 
 
 def test_a_take_goes_to_the_trash_with_its_mask_and_record(recam, edit, made, work, folder, trash):
