@@ -7,7 +7,7 @@ import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import bpy
 
@@ -42,8 +42,12 @@ def media_of(scene: bpy.types.Scene, strip: Any) -> Media:
     """What a movie or image strip of a scene is made of. Raises FootageError where that cannot be read."""
     if strip.type == "MOVIE":
         path = existing(strip.name, absolute(strip.filepath, scene.library))
-        width, height, count = _probe_movie(strip, path)
-        return Media("movie", (path,), count, width, height)
+        movie = _probe_movie(path)
+        if not movie.width or not movie.count:
+            raise FootageError(
+                tr("The file of strip {name!r} cannot be read as a movie: {path!r}.").format(name=strip.name, path=path)
+            )
+        return Media("movie", (path,), movie.count, movie.width, movie.height)
     files = _pictures(scene, strip)
     first = _within(plain_index(strip, len(files), compat.span(strip)[0]), len(files))
     width, height = _probe_picture(strip, existing(strip.name, files[first]))
@@ -72,7 +76,17 @@ def is_plain(scene: bpy.types.Scene, strip: Any) -> bool:
     """Whether nothing but trim, direction and strobe says which picture is shown."""
     if compat.is_retimed(strip) or animated(scene, strip) & TIMING:
         return False
-    return strip.type == "IMAGE" or strip.fps == _fps(scene)
+    return strip.type == "IMAGE" or _rate_of(scene, strip) == _fps(scene)
+
+
+def look_at(scene: bpy.types.Scene, strip: Any) -> None:
+    """Open a movie's file now, so that what asks for it later need not: that alone may take 50 ms."""
+    while strip is not None and strip.type == "SPEED":
+        strip = strip.input_1
+    if strip is not None and strip.type == "MOVIE":
+        path = absolute(strip.filepath, scene.library)
+        if os.path.isfile(path):
+            _probe_movie(path)
 
 
 def plain_index(strip: Any, count: int, frame: int) -> int:
@@ -196,18 +210,41 @@ def _pictures(scene: bpy.types.Scene, strip: Any) -> tuple[str, ...]:
     return tuple(os.path.join(folder, each.filename) for each in strip.elements)
 
 
-def _probe_movie(strip: Any, path: str) -> tuple[int, int, int]:
-    """Width, height and number of frames, as Blender sees them."""
-    clip = bpy.data.movieclips.load(path)
-    try:
-        (width, height), count = clip.size, clip.frame_duration
-    finally:
-        bpy.data.movieclips.remove(clip)
-    if not width or not count:
-        raise FootageError(
-            tr("The file of strip {name!r} cannot be read as a movie: {path!r}.").format(name=strip.name, path=path)
-        )
-    return width, height, count
+class _Movie(NamedTuple):
+    """A movie as Blender sees it; 0 where it cannot read it."""
+
+    width: int
+    height: int
+    count: int
+    rate: float
+
+
+_movies: dict[tuple[str, int, int], _Movie] = {}
+"""By path, size and time of writing: Blender takes tens of milliseconds to open one."""
+_MOST_MOVIES = 200
+
+
+def _probe_movie(path: str) -> _Movie:
+    file = os.stat(path)
+    key = path, file.st_size, file.st_mtime_ns
+    if key not in _movies:
+        clip = bpy.data.movieclips.load(path)
+        try:
+            found = _Movie(*clip.size, clip.frame_duration, clip.fps)
+        finally:
+            bpy.data.movieclips.remove(clip)
+        if len(_movies) >= _MOST_MOVIES:
+            _movies.clear()
+        _movies[key] = found
+    return _movies[key]
+
+
+def _rate_of(scene: bpy.types.Scene, strip: Any) -> float:
+    """Frames per second of a movie strip's file; 0 where Blender cannot read it."""
+    path = absolute(strip.filepath, scene.library)
+    # The strip itself opens its file anew at each question.
+    plain = not strip.stream_index and os.path.isfile(path)
+    return float(_probe_movie(path).rate if plain else strip.fps)
 
 
 def _probe_picture(strip: Any, path: str) -> tuple[int, int]:
