@@ -306,10 +306,25 @@ def test_a_trim_is_looked_at_anew(recam, edit, held):
 def test_the_worker_tells_how_footage_was_held(recam, edit, backend_python):
     found = recam("tasks").drain(recam("steadiness").ask("Edit"))
     assert found.kind in recam.backend("foresight").STEADY_KINDS
-    # What is cropped would have to be rendered first.
-    strips(edit)[0].crop.min_x = 10
-    with pytest.raises(recam("errors").ReCamError, match="shows its file changed"):
-        recam("tasks").drain(recam("steadiness").ask("Edit"))
+
+
+def test_the_worker_is_asked_about_what_the_strip_shows(recam, edit):
+    (strip,) = strips(edit)
+    frames = recam("steadiness").shown_footage(edit, strip).frames
+    assert frames == tuple(range(shots.FRAMES))
+    recam("compat").set_span(strip, shots.START + 2, shots.START + 8)
+    assert recam("steadiness").shown_footage(edit, strip).frames == tuple(range(2, 8))
+    # Held past its ends, a strip shows no other frames of its file.
+    recam("compat").set_span(strip, shots.START - 5, shots.START + 30)
+    assert recam("steadiness").shown_footage(edit, strip).frames == tuple(range(shots.FRAMES))
+    strips(edit).new_effect("colour", "COLOR", 3, 1, **recam_length(20))
+    with pytest.raises(recam("errors").ReCamError, match="cannot be told"):
+        recam("steadiness").shown_footage(edit, strips(edit)["colour"])
+
+
+def recam_length(frames):
+    """What says how long a new strip is: 5.0 has other words for it."""
+    return {"length": frames} if bpy.app.version >= (5, 0, 0) else {"frame_end": 1 + frames}
 
 
 # As often as a sidebar is drawn
