@@ -227,7 +227,7 @@ def _step(entry: Entry) -> bool:
         return True
     entry.progress = step.progress
     _to_show = _to_show or _told(entry) != before
-    return step.idle
+    return step.idle or step.apart
 
 
 def _finished(entry: Entry, outcome: reshoot.Outcome) -> None:

@@ -19,6 +19,7 @@ from ..backend import contract
 from ..backend.contract import Job, Progress, Trajectory
 from . import compat, depth, footage, preferences, sampling, sequencer
 from .errors import ReCamError
+from .media import look_at
 from .request import GENERATES, USES_DEPTH, Request
 from .texts import later, tr
 
@@ -29,10 +30,17 @@ _SAMPLES_PER_STEP = 4
 
 
 class Step(NamedTuple):
-    """Where the work stands; ``idle`` where it only waits for the worker, so that a caller may sleep."""
+    """Where the work stands.
+
+    Attributes:
+        progress: of what it is at.
+        idle: it only waits for the worker, so that a caller may sleep.
+        apart: what follows takes Blender tens of milliseconds, so that a caller may first let it do something else.
+    """
 
     progress: Progress
     idle: bool = False
+    apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,10 @@ def plan(request: Request, folder: str) -> Generator[Step, None, list[Shot]]:
         ReCamError: with the reason, in words.
     """
     check(request)
+    yield Step(Progress(phase=later("Reading the footage"), step=0, total=0), apart=True)
+    scene = find_scene(request.scene)
+    look_at(scene, find_strip(scene, request.strip))
+    yield Step(Progress(phase=later("Reading the footage"), step=0, total=0))
     scene = find_scene(request.scene)
     strip = find_strip(scene, request.strip)
     found = yield from steps(footage.read_footage(scene, strip, read_range(request, scene, strip), folder=folder))

@@ -141,6 +141,7 @@ def make(prepared: Prepared, *, python: str = "", insert: bool = True) -> Genera
             warnings += [*shot.notes, *take.result.warnings]
             notes += take.result.notes
             if insert:
+                yield Step(Progress(phase=later("Inserting the take"), step=0, total=0), apart=True)
                 strip, remarks = _insert(request, shot, take)
                 take = dataclasses.replace(take, strip=strip)
                 warnings += remarks
