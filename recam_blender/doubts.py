@@ -12,7 +12,7 @@ from typing import Any
 import bpy
 import numpy as np
 
-from . import compat, planning, sequencer, steadiness
+from . import compat, planning, sequencer, steadiness, watching
 from .needs import Button
 from .overlay import draw, frusta
 from .request import GENERATES, USES_DEPTH, chosen_footage, size_of_take
@@ -291,3 +291,16 @@ def _of_colour(scene: bpy.types.Scene) -> Iterator[Doubt]:
     else:
         text = tr("View transform {name} changes the strips' colours.").format(name=transform)
     yield Doubt(text, "ERROR", button, "colour")
+
+
+CLASSES: tuple[Any, ...] = ()
+
+
+def register() -> None:
+    """Have sidebars drawn anew when there are other doubts than before."""
+    watching.told.append(doubts)
+
+
+def unregister() -> None:
+    """No more."""
+    watching.told.remove(doubts)

@@ -11,6 +11,7 @@ from bpy.app.handlers import persistent
 
 from . import (
     command,
+    doubts,
     explanations,
     fixes,
     forecast_operators,
@@ -57,6 +58,7 @@ FEATURES: tuple[Any, ...] = (
     take_operators,
     explanations,
     steadiness,
+    doubts,
     moves,
     see_through,
     live,

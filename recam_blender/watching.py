@@ -110,10 +110,14 @@ class _Watched:
     seen: Seen | None = None
     inputs: tuple[Any, ...] = ()
     stale: bool = True
+    told: tuple[object, ...] = ()
 
 
 after: list[Callable[[Seen], None]] = []
 """Called with what is seen when it has changed: while somebody asks, and something was changed."""
+
+told: list[Callable[[bpy.types.Scene, Seen | None], object]] = []
+"""What else is told of settings: sidebars are drawn anew where one of these gives something else than before."""
 
 _watched: dict[str, _Watched] = {}
 _changed_at = 0.0
@@ -240,6 +244,7 @@ def _tick() -> float | None:
             continue
         try:
             _refresh(scene, each, now)
+            _tell(scene, each)
         except Exception:
             # A defect. It must not end the timer, nor come again ten times a second.
             traceback.print_exc()
@@ -260,6 +265,12 @@ def _refresh(scene: bpy.types.Scene, watched: _Watched, now: float) -> None:
         redraw()
         for call in after:
             call(watched.seen)
+
+
+def _tell(scene: bpy.types.Scene, watched: _Watched) -> None:
+    before, watched.told = watched.told, tuple(call(scene, watched.seen) for call in told)
+    if watched.told != before:
+        redraw()
 
 
 def _shown(seen: Seen) -> tuple[Any, ...]:

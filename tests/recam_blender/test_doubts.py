@@ -327,6 +327,19 @@ def recam_length(frames):
     return {"length": frames} if bpy.app.version >= (5, 0, 0) else {"frame_end": 1 + frames}
 
 
+def test_sidebars_are_drawn_anew_for_what_changes_no_path(recam, edit, monkeypatch):
+    watching, drawn = recam("watching"), []
+    monkeypatch.setattr(watching, "redraw", lambda: drawn.append(1))
+    watching.look(edit)
+    watching._tick()
+    drawn.clear()
+    watching._tick()
+    assert drawn == []
+    edit.render.use_motion_blur = True
+    watching._tick()
+    assert drawn == [1]
+
+
 # As often as a sidebar is drawn
 
 
