@@ -6,7 +6,7 @@ import os
 
 import bpy
 
-from . import compat, jobs, request, reshoot, runtime
+from . import fixes, jobs, request, reshoot, runtime
 from .errors import ReCamError
 from .texts import tr
 
@@ -22,7 +22,7 @@ class RECAM_OT_render(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Say why not, where the button is grey."""
-        scene = compat.sequencer_scene(context)
+        scene = fixes.edit_of(context)
         if scene is None or request.chosen_footage(scene) is None:
             cls.poll_message_set("Select the strip to re-shoot in the sequencer")
             return False
@@ -31,7 +31,9 @@ class RECAM_OT_render(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Make the take and return when it is there: for scripts and background Blender."""
         try:
-            asked = request.from_settings(compat.sequencer_scene(context))
+            scene = fixes.edit_of(context)
+            asked = request.from_settings(scene)
+            request.count_seed(scene)
             outcome = reshoot.reshoot_now(asked)
         except ReCamError as error:
             return self._refuse(error)
@@ -45,7 +47,9 @@ class RECAM_OT_render(bpy.types.Operator):
         if bpy.app.background:
             return self.execute(context)
         try:
-            jobs.add(request.from_settings(compat.sequencer_scene(context)))
+            scene = fixes.edit_of(context)
+            jobs.add(request.from_settings(scene))
+            request.count_seed(scene)
         except ReCamError as error:
             return self._refuse(error)
         return {"FINISHED"}
