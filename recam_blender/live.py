@@ -126,9 +126,8 @@ def advance() -> bool:
     if preview.running is not None and now is not None and now != preview.last and not preview.asked:
         preview.drop()
     if preview.running is None and now is not None and now != preview.last:
-        preview.last, preview.asked, preview.waited = now, False, 0
-        preview.running = Running(_picture(preview, now, seen))
-    if preview.running is not None:
+        _begin(preview, now, seen)
+    elif preview.running is not None:
         _follow(preview)
     return now is not None or preview.running is not None
 
@@ -201,6 +200,12 @@ def _picture(preview: _Preview, now: Moment, seen: watching.Seen) -> Generator[S
     except (OSError, ValueError) as error:
         raise ReCamError(tr("The picture of this moment cannot be read ({error}).").format(error=error)) from error
     return _Picture(pixels, still.invented)
+
+
+def _begin(preview: _Preview, now: Moment, seen: watching.Seen) -> None:
+    preview.last, preview.asked, preview.waited = now, False, 0
+    preview.running = Running(_picture(preview, now, seen))
+    _follow(preview)
 
 
 def _follow(preview: _Preview) -> None:
@@ -315,6 +320,26 @@ def _after_load(*_: object) -> None:
 
 
 @persistent
+def _after_frame(scene: bpy.types.Scene, *_: object) -> None:
+    """Ask before the window is drawn, so that the worker draws meanwhile. What must be read waits for the timer."""
+    preview = _preview
+    edit = bpy.data.scenes.get(preview.edit) if preview is not None else None
+    if preview is None or edit is None or preview.running is not None or bpy.app.is_job_running("RENDER"):
+        return
+    seen = watching.look(edit)
+    if seen is None or scene.name not in (edit.name, seen.camera_scene):
+        return
+    try:
+        now = _now(preview, edit, seen)
+        if now is not None and now != preview.last and preview.maker.at_hand(now, seen):
+            _begin(preview, now, seen)
+    except ReCamError:
+        return  # the timer says why
+    except Exception:
+        traceback.print_exc()
+
+
+@persistent
 def _after_update(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph | None = None) -> None:
     """What was read of strips, or rendered of the scene, may show something else now."""
     preview = _preview
@@ -337,7 +362,11 @@ def _has_depth(thing: bpy.types.ID) -> bool:
 
 _WITHOUT_DEPTH = ("CAMERA", "LIGHT", "LIGHT_PROBE", "SPEAKER", "EMPTY", "ARMATURE")
 
-_HANDLERS = (("load_post", _after_load), ("depsgraph_update_post", _after_update))
+_HANDLERS = (
+    ("load_post", _after_load),
+    ("frame_change_post", _after_frame),
+    ("depsgraph_update_post", _after_update),
+)
 
 CLASSES: tuple[Any, ...] = (RECAM_OT_live_preview,)
 

@@ -132,10 +132,25 @@ class Maker:
     def __init__(self, folder: str, may_render: Callable[[], bool] = lambda: True) -> None:
         self._folder, self._may_render = folder, may_render
         self._read: OrderedDict[Hashable, footage.FootageFound | None] = OrderedDict()
-        self._sources: dict[Hashable, Trajectory] = {}
+        self._sources: dict[_Place, Trajectory] = {}
         self._seen: watching.Seen | None = None
         self._depths: OrderedDict[Hashable, str] = OrderedDict()
         self._number = 0
+
+    def at_hand(self, now: Moment, seen: watching.Seen) -> bool:
+        """Whether nothing must be read or rendered for a moment: its job is then made in one step, changing nothing."""
+        edit = planning.find_scene(now.edit)
+        asked = from_settings(edit)
+        strip = planning.find_strip(edit, asked.strip)
+        start, stop = planning.read_range(asked, edit, strip)
+        kind = depth.choose_depth(asked.depth, has_source_camera=bool(asked.source_camera))
+        found = self._read.get((*_strip_key(strip), start, stop))
+        if found is None or now.shown is None or kind == "scene" or footage.changes(edit, strip):
+            return False
+        size = found.footage.width, found.footage.height
+        if asked.source_camera:
+            return _as_shown(now, asked.source_camera, size) is not None
+        return seen is self._seen and _first_pose(seen, now, start, size) in self._sources
 
     def edit_changed(self) -> None:
         """Strips may show something else than what was read of them."""
@@ -228,21 +243,17 @@ class Maker:
             self._sources.clear()
         scene = planning.find_scene(now.scene)
         if asked.source_camera:
-            return self._sampled(scene, asked.source_camera, now.at, size)
-        cut = _cut_at(seen, now.at)
-        at = seen.targets[cut].frames[0] if cut else seen.offset + start
-        source = self._sampled(scene, now.camera, at, size)
+            shown = _as_shown(now, asked.source_camera, size)
+            return shown or _on_stage(scene, asked.source_camera, now.at, size)
+        key = _first_pose(seen, now, start, size)
+        if key not in self._sources:
+            self._sources[key] = _on_stage(scene, *key)
+        source = self._sources[key]
         if asked.lens:
             camera = planning.find_camera(scene, now.camera)
             lens = sampling.focal_intrinsics(scene, camera, asked.lens, width=size[0], height=size[1])
             source = dataclasses.replace(source, intrinsics=(lens,))
         return source
-
-    def _sampled(self, scene: bpy.types.Scene, camera: str, at: float, size: tuple[int, int]) -> Trajectory:
-        key = camera, at, size
-        if key not in self._sources:
-            self._sources[key] = _on_stage(scene, camera, at, size)
-        return self._sources[key]
 
     # The depth
 
@@ -283,14 +294,29 @@ class Maker:
 
 def _target(now: Moment, size: tuple[int, int], small: tuple[int, int]) -> Trajectory:
     """The target camera, with its lens for the whole take's size, on a smaller picture."""
+    shown = _as_shown(now, now.camera, size)
+    return resized(shown or _on_stage(planning.find_scene(now.scene), now.camera, now.at, size), *small)
+
+
+_Place = tuple[str, float, tuple[int, int]]
+"""A camera, a frame of its scene, and the size of the picture."""
+
+
+def _first_pose(seen: watching.Seen, now: Moment, start: int, size: tuple[int, int]) -> _Place:
+    """Where the source camera stands where none is chosen: at the first frame of the cut."""
+    cut = _cut_at(seen, now.at)
+    return now.camera, seen.targets[cut].frames[0] if cut else seen.offset + start, size
+
+
+def _as_shown(now: Moment, camera: str, size: tuple[int, int]) -> Trajectory | None:
+    """A camera as the viewport has it, which costs nothing; None where that stands at another frame, or has it not."""
+    if now.shown is None:
+        return None
     scene = planning.find_scene(now.scene)
-    shown = None
-    if now.shown is not None:
-        camera = planning.find_camera(scene, now.camera)
-        view = next(views(scene, camera), None)
-        if view is not None and view.layer.depsgraph is not None:
-            shown = sampling.sample_shown(scene, sampling.View(camera, *size), view.layer.depsgraph)
-    return resized(shown or _on_stage(scene, now.camera, now.at, size), *small)
+    view = next(views(scene, planning.find_camera(scene, now.camera)), None)
+    if view is None or view.layer.depsgraph is None:
+        return None
+    return sampling.sample_shown(scene, sampling.View(planning.find_camera(scene, camera), *size), view.layer.depsgraph)
 
 
 def _on_stage(scene: bpy.types.Scene, camera: str, at: float, size: tuple[int, int]) -> Trajectory:

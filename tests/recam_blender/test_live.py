@@ -262,6 +262,24 @@ def test_the_newest_wins_and_one_question_is_under_way_at_a_time(recam, edit, vi
     assert [job.footage.frames[0] for job in asked] == [1, 4]
 
 
+def test_what_is_at_hand_is_asked_for_as_soon_as_the_frame_has_changed(recam, edit, view, live, asked, work):
+    live.enable(edit)
+    edit.frame_set(12)
+    assert asked == [], "the clip is not read yet"
+    work()
+    scenes = len(bpy.data.scenes)
+    edit.frame_set(13)
+    assert [job.footage.frames for job in asked] == [(2,), (3,)]
+    assert len(bpy.data.scenes) == scenes
+    work()
+    (whole,) = whole_jobs(recam, edit)
+    same_but_for_size(recam, asked[-1], recam.backend("foresight").moment(whole, 3))
+    edit.recam.depth = "scene"
+    recam("watching").look_now(edit)
+    edit.frame_set(14)
+    assert len(asked) == 2, "depth is rendered by the timer"
+
+
 def test_nothing_is_asked_for_where_nobody_looks_through_the_camera(recam, edit, view, live, asked, work):
     live.enable(edit)
     edit.frame_set(12)
