@@ -331,7 +331,7 @@ def test_a_worker_that_heeds_no_cancel_does_not_take_the_next_job_along(
     assert worker.leaving
     assert run(asked(folder=str(folder))).takes[0].result.frames == shots.FRAMES
     assert not worker.alive
-    assert recam("runtime")._worker is not worker
+    assert recam("runtime").worker(backend_python) is not worker
     assert shots.left_behind(folder) == ["clip.mkv"]
 
 
@@ -406,7 +406,7 @@ def test_nothing_is_left_in_blenders_temporary_folder(edit, asked, run, folder):
 
 def test_everything_is_gone_when_the_add_on_is_switched_off(addon, recam, edit, asked, run, folder):
     run(asked(folder=str(folder)))
-    worker = recam("runtime")._worker
+    worker = recam("runtime").worker()
     name = addon.__name__
     bpy.ops.preferences.addon_disable(module=name)
     try:

@@ -15,6 +15,7 @@ held    wall - waited, less what is excepted: for so long the call would hold a 
 
 import functools
 import importlib
+import inspect
 import json
 import sys
 import time
@@ -26,7 +27,7 @@ ADDON = "bl_ext.user_default.recam_blender"
 ZIP, BLEND, STATE, SCREEN_HEIGHT = sys.argv[sys.argv.index("--") + 1 :]
 
 CASES = ("plane", "scene", "intermediate")
-"""Where the depth comes from, or that the footage must be rendered first: two frames of it are cropped away."""
+"""Where the depth comes from, or that the footage must be rendered first: two columns of its pixels are cropped away."""
 
 EXCEPTED = {
     "insert a strip": ("sequencer", "insert_take"),
@@ -111,7 +112,27 @@ def named(function):
     return f"{function.__module__.rpartition('recam_blender.')[2]}.{function.__qualname__}"
 
 
-# Before the add-on is on: what it hands to Blender's own functions
+# Before the add-on is on: what it registers, and what it hands to Blender's own functions
+
+
+def wrap_classes():
+    for feature in module("registration").FEATURES:
+        for cls in feature.CLASSES:
+            for name in METHODS:
+                own = cls.__dict__.get(name)
+                told = f"{cls.__name__}.{name}"
+                if isinstance(own, classmethod):
+                    setattr(cls, name, classmethod(of_same_arguments(own.__func__, measured(own.__func__, told))))
+                elif callable(own):
+                    setattr(cls, name, of_same_arguments(own, measured(own, told)))
+
+
+def of_same_arguments(function, wrapper):
+    """Blender counts a method's arguments when it registers a class."""
+    code = function.__code__
+    names = [f"a{index}" for index in range(code.co_argcount)]
+    names += ["*rest"] if code.co_flags & inspect.CO_VARARGS else []
+    return eval(f"lambda {', '.join(names)}: wrapper({', '.join(names)})", {"wrapper": wrapper})
 
 
 def wrap_doors():
@@ -135,13 +156,10 @@ def wrap_doors():
         space.draw_handler_add = door(space.draw_handler_add)
 
 
-# After it: what Blender looks up at each call
+# After it: what it has appended to Blender's lists
 
 
-def wrap_addon():
-    for feature in module("registration").FEATURES:
-        for cls in feature.CLASSES:
-            wrap_class(cls)
+def wrap_appended():
     for name in dir(bpy.app.handlers):
         handlers = getattr(bpy.app.handlers, name)
         if isinstance(handlers, list):
@@ -155,16 +173,6 @@ def wrap_addon():
         for each in owners:
             owner = getattr(owner, each)
         setattr(owner, last, let_off(getattr(owner, last), name))
-
-
-def wrap_class(cls):
-    for name in METHODS:
-        own = cls.__dict__.get(name)
-        told = f"{cls.__name__}.{name}"
-        if isinstance(own, classmethod):
-            setattr(cls, name, classmethod(measured(own.__func__, told)))
-        elif callable(own):
-            setattr(cls, name, measured(own, told))
 
 
 # The stage
@@ -198,9 +206,10 @@ def stage():
     """One thing at a time, a while between them: each yields how long."""
     yield 3.0
     bpy.ops.extensions.package_install_files(filepath=ZIP, repo="user_default", enable_on_install=False)
+    wrap_classes()
     wrap_doors()
     bpy.ops.preferences.addon_enable(module=ADDON)
-    wrap_addon()
+    wrap_appended()
     yield 0.5
     bpy.ops.wm.open_mainfile(filepath=BLEND, load_ui=False)
     yield 1.0

@@ -1,6 +1,6 @@
 """Builds what the window test opens: the sample, its cameras chosen, one second of its footage in the sequencer.
 
-<python with bpy> stage.py FOLDER        the last line on standard output is {"zip": …, "blend": …}
+<python with bpy> stage.py FOLDER [FRAMES]        the last line on standard output is {"zip": …, "blend": …}
 """
 
 import json
@@ -19,7 +19,7 @@ import bpy  # noqa: E402
 
 from samples import build, extension  # noqa: E402
 
-FRAMES = 24
+FRAMES = int(sys.argv[2]) if len(sys.argv) > 2 else 24
 
 archive = extension.build(folder)
 extension.install(archive)
