@@ -334,7 +334,7 @@ def _refuse(operator: bpy.types.Operator, error: ReCamError) -> set[str]:
 def _got(ids: tuple[str, ...]) -> str:
     if not ids:
         return tr("Cancelled. What has come stays: the next download goes on from there.")
-    return tr("Downloaded {models}.").format(models=", ".join(models.entry(each).title for each in ids))
+    return tr("Downloaded {models}.").format(models=", ".join(tr(models.entry(each).title) for each in ids))
 
 
 def _searched(look: models.Search) -> str:

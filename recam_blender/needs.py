@@ -115,7 +115,7 @@ def _of_models(engine: str) -> Need | None:
     missing = models.missing(engine)
     if not missing:
         return None
-    names = ", ".join(models.entry(each).title for each in missing)
+    names = ", ".join(tr(models.entry(each).title) for each in missing)
     text = tr("{name} needs models that are not here: {names}.").format(name=setup.NAMES[engine], names=names)
     if reason := runtime.offline():
         return Need(

@@ -30,10 +30,11 @@ def pseudo(text: str) -> str:
     inner = text.strip()
     if not any(letter in string.ascii_letters for letter in inner):
         return text
-    plain = len(_FIELD.sub("", inner))
+    said = inner.replace("…", "")  # Blender writes one where it cuts a text off: nothing else shall
+    plain = len(_FIELD.sub("", said))
     lacking = math.ceil(plain * LONGER) - plain - 1  # two brackets are as wide as one letter
     filler = (_FILLER * (lacking // len(_FILLER) + 1))[: max(0, lacking)]
-    accented = "".join(part if _FIELD.fullmatch(part) else part.translate(_ACCENTS) for part in _FIELD.split(inner))
+    accented = "".join(part if _FIELD.fullmatch(part) else part.translate(_ACCENTS) for part in _FIELD.split(said))
     return text.replace(inner, f"[{accented}{filler}]", 1)
 
 
