@@ -144,7 +144,9 @@ def make(prepared: Prepared, *, python: str = "", insert: bool = True) -> Genera
                 yield Step(Progress(phase=later("Inserting the take"), step=0, total=0), apart=True)
                 strip, remarks = _insert(request, shot, take)
                 take = dataclasses.replace(take, strip=strip)
-                warnings += remarks
+                doubtful = sequencer.view_transform_warning(find_scene(request.scene))
+                warnings += [each for each in remarks if each in doubtful]
+                notes += [each for each in remarks if each not in doubtful]
             made.append(take)
         return Outcome(tuple(made), *(tuple(dict.fromkeys(each)) for each in (warnings, notes)))
 
