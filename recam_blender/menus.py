@@ -22,6 +22,8 @@ class RECAM_MT_strip(bpy.types.Menu):
         layout.separator()
         layout.operator("recam.pin", icon="PINNED")
         layout.operator("recam.unpin", icon="UNPINNED")
+        layout.separator()
+        layout.menu("RECAM_MT_take")
 
 
 class RECAM_MT_camera(bpy.types.Menu):

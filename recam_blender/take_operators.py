@@ -237,7 +237,7 @@ class RECAM_OT_reveal_take(_OfTake, bpy.types.Operator):
 
     bl_idname = "recam.reveal_take"
     bl_label = "Show in File Manager"
-    bl_options = {"INTERNAL"}
+    bl_options: set[str] = set()
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Leave it to the system."""

@@ -14,7 +14,7 @@ from .ties import list_takes
 
 _ROWS = 3
 # Widths in Blender's units of 20 pixels; and what in a row is not for engine and seed, in pixels at a scale of 1.
-_NUMBER_UNITS, _ICON_UNITS, _TIME_UNITS = 2.2, 1.4, 2.8
+_NUMBER_UNITS, _TIME_UNITS = 2.2, 2.8
 _BESIDE_MAKER = 260
 _ENGINES = {"reproject": "Reproject", "recammaster": "ReCamMaster"}
 
@@ -58,12 +58,15 @@ class RECAM_UL_takes(bpy.types.UIList):
         words.active = take.shown
         words.alert = not take.there
         number = words.row()
-        number.ui_units_x = _NUMBER_UNITS + (0 if take.there else _ICON_UNITS)
-        number.label(text=_number(take), icon="NONE" if take.there else "ERROR", translate=False)
+        number.ui_units_x = _NUMBER_UNITS
+        number.label(text=_number(take), translate=False)
         words.label(text=_maker(context, take), translate=False)
         seconds = words.row()
         seconds.ui_units_x, seconds.alignment = _TIME_UNITS, "RIGHT"
-        seconds.label(text=telling.duration(take.told.seconds) if take.told.seconds else "", translate=False)
+        if take.there:
+            seconds.label(text=telling.duration(take.told.seconds) if take.told.seconds else "", translate=False)
+        else:
+            seconds.label(text="", icon="ERROR")
         icon = "SOLO_ON" if take_list.is_solo(scene, strip) else "SOLO_OFF"
         row.operator("recam.solo_take", text="", icon=icon, emboss=False).take = strip.name
         icon = "HIDE_OFF" if take.shown else "HIDE_ON"
@@ -87,7 +90,7 @@ class RECAM_PT_takes(bpy.types.Panel):
         if not takes:
             words = tr("Takes are the results: each is a strip above its footage, and is listed here.")
             drawing.paragraph(context, layout, words)
-            layout.operator("recam.load_takes", icon="FILE_REFRESH")
+            layout.operator("recam.load_takes", icon="IMPORT")
             _tasks(context, layout)
             return
         row = layout.row()
@@ -121,17 +124,25 @@ class RECAM_PT_takes(bpy.types.Panel):
 
 class RECAM_MT_take(bpy.types.Menu):
     bl_label = "Take"
+    bl_description = "What can be done with the take that is active"
 
     def draw(self, _context: bpy.types.Context) -> None:
-        """What is done with takes more rarely."""
+        """All of it: what stands in menus is found by its name."""
         layout = self.layout
-        layout.operator("recam.compare")
-        layout.operator("recam.solo_take")
+        layout.operator_context = "INVOKE_REGION_WIN"
+        layout.operator("recam.compare", icon="ARROW_LEFTRIGHT")
+        layout.operator("recam.show_take", icon="HIDE_OFF")
+        layout.operator("recam.solo_take", icon="SOLO_OFF")
         layout.separator()
+        layout.operator("recam.rerun_take", text="Re-run with Same Seed", icon="FILE_REFRESH").seed = "same"
+        layout.operator("recam.rerun_take", text="Re-run with Next Seed", icon="FORWARD").seed = "next"
+        layout.separator()
+        layout.operator("recam.copy_take_settings", icon="COPYDOWN")
+        layout.operator("recam.use_take", icon="PINNED")
         layout.operator("recam.camera_from_take", icon="CAMERA_DATA")
         layout.operator("recam.reveal_take", icon="FILEBROWSER")
         layout.separator()
-        layout.operator("recam.load_takes", icon="FILE_REFRESH")
+        layout.operator("recam.load_takes", icon="IMPORT")
         layout.operator("recam.remove_take", icon="TRASH")
 
 

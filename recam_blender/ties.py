@@ -107,10 +107,18 @@ def _bearers(strips: list[Any]) -> dict[str, list[Any]]:
 
 
 def _footage(take: Any, strips: list[Any], bearers: dict[str, list[Any]]) -> Any | None:
-    """Of those of its identity the one whose name a take knows, or the first; by name alone where there are none."""
+    """Of those of its identity that are there at its time the one whose name a take knows, or the first.
+
+    By name alone where there are none.
+    """
     name = text_of(take, SOURCE)
     if not name:
         return None
     of = [each for each in bearers.get(text_of(take, OF), ()) if each != take]
+    if len(of) > 1:
+        # Cut or copied footage: each part has the takes that lie over it.
+        start, stop = compat.span(take)
+        over = [each for each in of if compat.span(each)[0] < stop and start < compat.span(each)[1]]
+        of = over or of
     named = [each for each in of or strips if each.name == name and each != take]
     return named[0] if named else (of[0] if of else None)

@@ -86,6 +86,17 @@ def test_a_duplicate_of_footage_has_takes_of_its_own_only(recam, listed, edit, f
     assert names(listed, edit, "other") == [second]
 
 
+def test_each_part_of_cut_footage_has_the_takes_over_it(recam, listed, edit, folder):
+    left, middle = add(recam, edit, folder, 1), shots.START + 6
+    for name, channel in (("clip", 2), (left, 3)):  # as Blender cuts: both halves keep the property
+        half = strips(edit).new_movie(f"{name}.001", str(folder / "clip.mkv"), channel + 10, shots.START)
+        half["recam"] = strips(edit)[name]["recam"].to_dict()
+        recam("compat").set_span(half, middle, shots.START + shots.FRAMES)
+        recam("compat").set_span(strips(edit)[name], shots.START, middle)
+    assert names(listed, edit, "clip") == [left]
+    assert names(listed, edit, "clip.001") == [f"{left}.001"]
+
+
 def test_takes_made_before_there_were_identities_are_found_by_name(recam, listed, edit, folder):
     take = strips(edit)[add(recam, edit, folder, 1)]
     take["recam"] = {"source": "clip", "job": "{}", "result": "{}"}
