@@ -60,7 +60,7 @@ GROUP = Group(
                 "The footage is shaky, but the source camera stands still.",
                 "The footage's camera moves, and no source camera follows it.",
                 "The footage's camera moves, but the source camera stands still.",
-                "Strip … shows its file changed.",
+                "Which frames strip … shows cannot be told.",
             ),
         ),
         Entry(
