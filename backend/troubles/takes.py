@@ -103,7 +103,7 @@ GROUP = Group(
                 "Strip … has no takes to compare with yet.",
                 "There is no take … in scene ….",
                 "There are no other takes of … in ….",
-                "… is missing: put it back, load it from where it is, or remove the take.",
+                "… is missing: put it back, re-run the take, or remove it.",
                 "The folder … is not there.",
                 "The system shows no folders; the take lies at …",
             ),

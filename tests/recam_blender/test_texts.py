@@ -249,7 +249,9 @@ def test_the_made_up_language_is_as_much_wider_as_it_says(found):
     for text in found.places:
         told = pseudo.pseudo(text)
         assert texts.placeholders(told) == texts.placeholders(text)
-        plain, longer = (blf.dimensions(0, re.sub(r"\{[^{}]*\}", "", each))[0] for each in (text, told))
+        plain, longer = (
+            blf.dimensions(0, re.sub(r"\{[^{}]*\}", "", each))[0] for each in (text.replace("…", ""), told)
+        )
         if re.search("[A-Za-z]", re.sub(r"\{[^{}]*\}", "", text)):
             assert 1.25 * plain <= longer <= 1.6 * plain + 12, text
     assert pseudo.pseudo("Re-shoot") == "[Rê-shôôt ôw]"
