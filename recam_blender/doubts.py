@@ -206,16 +206,21 @@ def _of_shape(scene: bpy.types.Scene, seen: Seen, camera_scene: bpy.types.Scene)
     asked = size_of_take(scene)
     width, height = asked if all(asked) else seen.size
     if _differ(width / height, seen.size[0] / seen.size[1]):
-        text = tr("The take is {width} x {height}, the footage {own_width} x {own_height}: its edges are invented.")
-        told = text.format(width=width, height=height, own_width=seen.size[0], own_height=seen.size[1])
+        text = tr("The take is {size}, the footage {own}: its edges are invented.")
+        told = text.format(size=_size(width, height), own=_size(*seen.size))
         yield Doubt(told, "INFO", Button("recam.footage_size", later("Use Footage Size")), "shape")
         return
     render = camera_scene.render
     view = render.resolution_x * render.pixel_aspect_x / (render.resolution_y * render.pixel_aspect_y)
     if _differ(view, width / height):
-        text = tr("The camera's view is {width} x {height}, the take {own_width} x {own_height}.")
-        told = text.format(width=render.resolution_x, height=render.resolution_y, own_width=width, own_height=height)
+        text = tr("The camera's view is {size}, the take {own}.")
+        told = text.format(size=_size(render.resolution_x, render.resolution_y), own=_size(width, height))
         yield Doubt(told, "ERROR", _MATCH, "view")
+
+
+def _size(width: int, height: int) -> str:
+    """As one word, which no line is broken in."""
+    return f"{width}\u00a0x\u00a0{height}"
 
 
 def _differ(one: float, other: float) -> bool:

@@ -20,7 +20,7 @@ _NARROWEST = 60
 # Lines of a sentence stand closer than rows of buttons.
 _DENSE = 0.8
 # Of the width, what a button beside a text may take; a wider one stands below.
-_BESIDE = 0.45
+_BESIDE = 0.4
 # A button is so much wider than what stands on it, and a unit of Blender's layouts so wide.
 _PADDING, _UNIT = 22, 20
 # Between the two parts of a split row.
@@ -28,7 +28,7 @@ _GAP = 10
 # What is left of a region's width for all that stands in a row of a box.
 _AROUND = 64
 
-_PARTS = re.compile(r"[\u3000-\u9fff\uac00-\ud7a3\uff00-\uffef]|[^\s\u3000-\u9fff\uac00-\ud7a3\uff00-\uffef]+|\s+")
+_PARTS = re.compile(r"[\u3000-\u9fff\uac00-\ud7a3\uff00-\uffef]|[^ \u3000-\u9fff\uac00-\ud7a3\uff00-\uffef]+| +")
 """What a line may be broken between: words, and the letters of scripts that have no blanks."""
 
 ICONS = {"done": "CHECKMARK", "cancelled": "CANCEL", "failed": "ERROR"}

@@ -53,8 +53,8 @@ TOPICS = {
         later(
             "The camera is read at the frames of the timeline that the strip covers. Where it lives in another scene, "
             "a scene strip beside the footage says which of its frames meets which; else both begin together.\n"
-            "Move the strip or the keys so that they meet, or set Start Frame in the panel Range: it says which frame "
-            "of the camera's scene meets the first frame of the strip."
+            "Move the strip or the keys so that they meet, or set Start Frame in the panel Frame Range: it says which "
+            "frame of the camera's scene meets the first frame of the strip."
         ),
     ),
     "passes": Topic(

@@ -53,7 +53,7 @@ class RECAM_PT_lens(_Settings, bpy.types.Panel):
 
 
 class RECAM_PT_range(_Settings, bpy.types.Panel):
-    bl_label = "Range"
+    bl_label = "Frame Range"
     bl_order = 22
 
     def draw(self, context: bpy.types.Context) -> None:
@@ -78,10 +78,10 @@ class RECAM_PT_output(_Settings, bpy.types.Panel):
         column.prop(settings, "size")
         if settings.size == "custom":
             column = layout.column(align=True)
-            column.prop(settings, "width")
-            column.prop(settings, "height")
+            column.prop(settings, "width", text="Resolution X")
+            column.prop(settings, "height", text="Y")
         column = layout.column()
-        column.prop(settings, "format")
+        column.prop(settings, "format", text="File Format")
         if settings.engine in USES_DEPTH:
             column.prop(settings, "mask")
 
@@ -99,8 +99,8 @@ class RECAM_PT_network(_NetworkSettings, bpy.types.Panel):
         optional(column, settings, "use_negative_prompt", "negative_prompt", heading=later("Negative"))
         column = layout.column(align=True)
         column.prop(settings, "network_frames", text="Frames")
-        column.prop(settings, "network_width", text="Width")
-        column.prop(settings, "network_height", text="Height")
+        column.prop(settings, "network_width", text="Resolution X")
+        column.prop(settings, "network_height", text="Y")
         column = layout.column()
         column.prop(settings, "fit")
         column.prop(settings, "cache")
