@@ -40,8 +40,8 @@ GROUP = Group(
             title="Shapes, sizes and rates differ",
             text="**Match** gives the scene of the camera the shape and the rate of the take.",
             messages=(
-                "The camera's view is … x …, the take … x ….",
-                "The take is … x …, the footage … x …: its edges are invented.",
+                "The camera's view is …, the take ….",
+                "The take is …, the footage …: its edges are invented.",
                 "Scene … runs at … fps, the edit at ….",
                 "The footage has … fps, the scene ….",
                 "It matches already.",

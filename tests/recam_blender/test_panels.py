@@ -236,7 +236,8 @@ def test_lines_are_no_wider_than_there_is_room_and_lose_nothing(recam, text, pix
     # As few as can be: no line would take the next one's first word as well.
     for one, other in itertools.pairwise(lines):
         if " " in text and not text.startswith("One."):
-            assert drawing.width(f"{one} {other.split(" ")[0]}", 1.0) > pixels
+            word = other.split(" ")[0]
+            assert drawing.width(f"{one} {word}", 1.0) > pixels
 
 
 def test_an_explanation_says_it_all_in_a_report_where_there_is_no_window(recam):
