@@ -145,12 +145,16 @@ class Maker:
         start, stop = planning.read_range(asked, edit, strip)
         kind = depth.choose_depth(asked.depth, has_source_camera=bool(asked.source_camera))
         found = self._read.get((*_strip_key(strip), start, stop))
-        if found is None or now.shown is None or kind == "scene" or footage.changes(edit, strip):
+        if found is None or now.shown is None or footage.changes(edit, strip):
             return False
         size = found.footage.width, found.footage.height
         if asked.source_camera:
-            return _as_shown(now, asked.source_camera, size) is not None
-        return seen is self._seen and _first_pose(seen, now, start, size) in self._sources
+            known = _as_shown(now, asked.source_camera, size) is not None
+        else:
+            known = seen is self._seen and _first_pose(seen, now, start, size) in self._sources
+        if not known or kind != "scene":
+            return known
+        return (now.scene, now.at, self._source(asked, seen, now, start, size)) in self._depths
 
     def edit_changed(self) -> None:
         """Strips may show something else than what was read of them."""

@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 # A camera in a heavy scene takes its time to evaluate: a few frames a step keep Blender alive.
 _SAMPLES_PER_STEP = 4
+# On a stage the camera is all there is; but each stage that is taken away makes Blender draw its windows anew.
+_SAMPLES_PER_STAGE = 32
 
 
 class Step(NamedTuple):
@@ -252,13 +254,14 @@ def _sample(
 ) -> Generator[Step, None, tuple[Trajectory, Trajectory | None]]:
     """The target for a picture of one size, and the source, where there is one, for a picture of another."""
     parts: list[list[Trajectory]] = []
-    for start in range(0, len(piece.frames), _SAMPLES_PER_STEP):
+    count = _SAMPLES_PER_STAGE if gently else _SAMPLES_PER_STEP
+    for start in range(0, len(piece.frames), count):
         yield Step(Progress(phase=later("Reading the camera"), step=start, total=len(piece.frames)))
         scene = find_scene(piece.scene)
         views = [sampling.View(find_camera(scene, piece.camera), *target)]
         if piece.source_camera:
             views.append(sampling.View(find_camera(scene, piece.source_camera), *footage))
-        frames = piece.frames[start : start + _SAMPLES_PER_STEP]
+        frames = piece.frames[start : start + count]
         parts.append(sampling.sample_trajectories(scene, views, frames, gently=gently))
     whole = [_joined(each) for each in zip(*parts, strict=True)]
     return whole[0], whole[1] if len(whole) > 1 else None

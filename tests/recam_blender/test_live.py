@@ -190,10 +190,14 @@ def test_of_scene_depth_one_frame_is_rendered_and_kept(recam, edit, view, live, 
             (path,) = asked[-1].settings.depth.files
             assert np.allclose(np.load(path), 8.0, atol=1e-3)
         assert rendered == [(12.0,), (13.0,)]
+        before = len(asked)
+        edit.frame_set(13)
+        assert len(asked) == before + 1, "what is kept is at hand as soon as the frame has changed"
+        work()
         wall = bpy.data.objects["Plane"]
         wall.location.y = 6
         bpy.context.view_layer.update()
-        edit.frame_set(13)
+        edit.frame_set(12)
         work()
         (path,) = asked[-1].settings.depth.files
         assert np.allclose(np.load(path), 9.0, atol=1e-3), "what was moved is rendered anew"
