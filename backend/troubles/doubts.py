@@ -16,7 +16,7 @@ GROUP = Group(
             text=(
                 "A take from where the footage was shot is the footage. Keyframe the camera over the frames of the "
                 "strip, choose another, or add a move. Keys that lie elsewhere meet the strip by **Start Frame** "
-                "in the panel Range."
+                "in the panel Frame Range."
             ),
             messages=(
                 "… has no keyframes here: the take would be the footage.",
