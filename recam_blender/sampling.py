@@ -3,8 +3,9 @@
 The camera is read as Blender evaluates it at each (fractional) frame, so that parents, constraints, drivers, the NLA,
 shake from F-curve modifiers and slotted actions count. That happens on a stage: a scene made for the moment that holds
 the camera alone, to which Blender brings what the camera depends on and nothing else. So the heaviest scene costs no
-more than its camera, and what the user moved and has not keyed stays where it is. Only where the scene's own time is
-needed (rigid bodies, other add-ons' frame handlers) is that scene itself stepped through, and put back.
+more than its camera, and what the user moved and has not keyed stays where it is. Only where a stage lacks something
+(stage.py: simulations, drivers that ask for their scene, other add-ons' frame handlers) is that scene itself stepped
+through, and put back.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy.typing as npt
 
 from ..backend import contract
 from .errors import ReCamError
+from .stage import lacks, needs_its_scene, on_stage
 from .texts import later, tr
 
 Matrix = npt.NDArray[np.float64]
@@ -88,9 +90,7 @@ def sample_trajectories(
         _check_membership(scene, view.camera)
     poses: list[list[contract.Pose]] = [[] for _ in views]
     lenses: list[list[contract.Intrinsics]] = [[] for _ in views]
-    cameras = [view.camera for view in views]
-    through = _in_its_scene if not gently and _needs_its_scene(scene) else _on_stage
-    with through(scene, cameras) as (timed, layers):
+    with _through_time(scene, [view.camera for view in views], frames, gently=gently) as (timed, layers):
         for frame in frames:
             _go_to(timed, frame)
             for index, (view, layer) in enumerate(zip(views, layers, strict=True)):
@@ -285,37 +285,25 @@ def _go_to(scene: bpy.types.Scene, frame: float) -> None:
     scene.frame_set(whole, subframe=part)
 
 
-def _needs_its_scene(scene: bpy.types.Scene) -> bool:
-    """Whether cameras there may follow what a stage has not: rigid bodies, or scripts that run at each frame."""
-    package = __package__.rpartition(".")[0]
-    handlers = [*bpy.app.handlers.frame_change_pre, *bpy.app.handlers.frame_change_post]
-    return scene.rigidbody_world is not None or any(
-        not getattr(each, "__module__", "").startswith(package) for each in handlers
-    )
-
-
 _Timed = tuple[bpy.types.Scene, list[bpy.types.ViewLayer]]
 
 
 @contextmanager
-def _on_stage(scene: bpy.types.Scene, cameras: Sequence[bpy.types.Object]) -> Iterator[_Timed]:
-    """A scene with these cameras alone, and for each a view layer that it is evaluated in."""
-    stage = bpy.data.scenes.new(STAGE)
-    try:
-        render = stage.render
-        render.frame_map_old, render.frame_map_new = scene.render.frame_map_old, scene.render.frame_map_new
-        render.fps, render.fps_base = scene.render.fps, scene.render.fps_base
-        for camera in dict.fromkeys(cameras):
-            # Whom a marker names is evaluated, be it shown or not; past all frames it switches nothing.
-            stage.timeline_markers.new(STAGE, frame=_PAST_ALL_FRAMES).camera = camera
-        # Not updated by hand: that would make it Blender's active one, which writes what it finds to the user's objects.
-        yield stage, [stage.view_layers[0]] * len(cameras)
-    finally:
-        bpy.data.scenes.remove(stage)
-
-
-STAGE = "ReCam's stage"
-"""What the scenes are called that are made to read cameras, for handlers that are told of every scene's frames."""
+def _through_time(
+    scene: bpy.types.Scene, cameras: Sequence[bpy.types.Object], frames: Sequence[float], *, gently: bool
+) -> Iterator[_Timed]:
+    """The scene to step through, and for each camera a view layer of it that it is evaluated in."""
+    exact = gently or not needs_its_scene(scene)
+    if exact:
+        with on_stage(scene, cameras) as stage:
+            if not gently:
+                _go_to(stage, frames[0])
+                exact = not lacks(stage)
+            if exact:
+                yield stage, [stage.view_layers[0]] * len(cameras)
+    if not exact:
+        with _in_its_scene(scene, cameras) as timed:
+            yield timed
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from bpy.app.handlers import persistent
 
 from ..backend import contract
 from ..backend.cameras import arrays
-from . import compat, movement, planning, sampling
+from . import compat, movement, planning, sampling, stage
 from .errors import ReCamError
 from .movement import Movement
 from .request import Request, chosen_footage, from_settings, why_no_footage
@@ -308,7 +308,7 @@ def redraw() -> None:
 
 @persistent
 def _after_update(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph | None = None) -> None:
-    if not scene.name.startswith(sampling.STAGE) and not _only_rebuilt(depsgraph):
+    if not scene.name.startswith(stage.NAME) and not _only_rebuilt(depsgraph):
         touch()
 
 

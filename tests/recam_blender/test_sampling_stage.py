@@ -46,13 +46,14 @@ def test_what_is_moved_and_not_keyed_stays(sampling, camera):
 
 def test_a_stage_shows_what_the_scene_would(sampling, camera, monkeypatch):
     on_stage = read(sampling, camera)
-    monkeypatch.setattr(sampling, "_needs_its_scene", lambda _scene: True)
+    monkeypatch.setattr(sampling, "needs_its_scene", lambda _scene: True)
     assert read(sampling, camera) == on_stage
     assert len(set(on_stage.poses)) == 20
 
 
 def test_what_scripts_do_at_each_frame_counts(sampling, camera):
     def push(scene, *_):
+        assert scene == bpy.context.scene
         bpy.data.objects["target"].delta_location.z = 0.1 * scene.frame_current
 
     quiet = read(sampling, camera)
@@ -67,7 +68,7 @@ def test_what_scripts_do_at_each_frame_counts(sampling, camera):
         bpy.app.handlers.frame_change_pre.remove(push)
 
 
-def test_a_heavy_scene_costs_no_more_than_its_camera(sampling, camera):
+def test_a_heavy_scene_costs_no_more_than_its_camera(sampling, camera, monkeypatch):
     """Objects that the camera does not depend on are not evaluated while it is read."""
     scene = bpy.context.scene
     seen = []
@@ -75,12 +76,37 @@ def test_a_heavy_scene_costs_no_more_than_its_camera(sampling, camera):
         mesh = bpy.data.objects.new(f"heavy {number}", bpy.data.meshes.new("heavy"))
         scene.collection.objects.link(mesh)
 
-    def look(stage, depsgraph):
-        seen.append({each.name for each in depsgraph.objects})
+    go_to = sampling._go_to
 
-    bpy.app.handlers.depsgraph_update_post.append(look)
+    def look(stage, frame):
+        go_to(stage, frame)
+        depsgraph = stage.view_layers[0].depsgraph
+        seen.append({each.name for each in bpy.data.objects if each.evaluated_get(depsgraph).is_evaluated})
+
+    monkeypatch.setattr(sampling, "_go_to", look)
+    read(sampling, camera)
+    assert len(seen) >= 20
+    assert all(names == {"camera", "target"} for names in seen)
+
+
+def test_scripts_are_not_run_at_the_frames_of_a_stage(sampling, camera):
+    """They may write what they find there to the user's objects."""
+    told = []
+
+    def tell(scene, *_):
+        told.append(scene.name)
+
+    handlers = bpy.app.handlers.frame_change_post
+    handlers.append(tell)
     try:
-        read(sampling, camera)
+        before = list(handlers)
+        read(sampling, camera, gently=True)
+        assert told == []
+        camera.data.type = "ORTHO"
+        with pytest.raises(sampling.CameraError):
+            read(sampling, camera, gently=True)
+        assert handlers[:] == before
+        bpy.context.scene.frame_set(3)
+        assert told == [bpy.context.scene.name]
     finally:
-        bpy.app.handlers.depsgraph_update_post.remove(look)
-    assert not any(name.startswith("heavy") for names in seen for name in names)
+        handlers.remove(tell)
