@@ -19,6 +19,7 @@ from . import (
     needs,
     request,
     runtime,
+    sequencer,
     setup,
     tasks,
     watching,
@@ -125,7 +126,7 @@ def draw_button(context: bpy.types.Context, layout: bpy.types.UILayout, scene: b
         text = later("Add to Queue" if jobs.running() is not None else "Re-shoot")
         row.operator(RECAM_OT_render.bl_idname, text=text, icon="RENDER_ANIMATION")
     if runtime.message is not None:
-        _message(context, layout, runtime.message)
+        _message(context, layout, scene, runtime.message)
 
 
 def _footage(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
@@ -204,11 +205,15 @@ def _need(context: bpy.types.Context, layout: bpy.types.UILayout, need: needs.Ne
         box.row().operator("recam.open_log", icon="TEXT")
 
 
-def _message(context: bpy.types.Context, layout: bpy.types.UILayout, message: runtime.Message) -> None:
+def _message(
+    context: bpy.types.Context, layout: bpy.types.UILayout, scene: bpy.types.Scene, message: runtime.Message
+) -> None:
     row = layout.row(align=True)
     drawing.paragraph(context, row.column(), message.text, message.icon, boxed=True)
     row.operator(RECAM_OT_clear_messages.bl_idname, text="", icon="X", emboss=False)
-    for warning in message.warnings:
+    # What stands among the doubts as it is, shorter and with a button, is not said twice.
+    doubted = sequencer.view_transform_warning(scene)
+    for warning in [each for each in message.warnings if each not in doubted]:
         drawing.paragraph(context, layout, warning, "ERROR")
     for note in message.notes:
         drawing.paragraph(context, layout, note, "INFO")

@@ -36,7 +36,8 @@ def test_blenders_menus_have_an_entry_that_goes_with_the_add_on(recam, name):
 def test_what_the_entries_lead_to(recam):
     menus = recam("menus")
     # The recorder refuses operators that are not there.
-    assert shown(menus.RECAM_MT_strip.draw) == ["recam.render", "recam.forecast", "recam.pin", "recam.unpin"]
+    # Others may add theirs below.
+    assert shown(menus.RECAM_MT_strip.draw)[:4] == ["recam.render", "recam.forecast", "recam.pin", "recam.unpin"]
     assert shown(menus.RECAM_MT_camera.draw) == [
         "recam.use_camera",
         "recam.use_source_camera",

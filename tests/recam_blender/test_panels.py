@@ -100,6 +100,15 @@ def test_a_message_keeps_its_lines_and_its_parts(recam, sequencer):
     assert words[at : at + 4] == ["One.", "Two.", "Warned.", "Noted."]
 
 
+def test_what_a_doubt_tells_is_not_told_twice(recam, edit, sequencer):
+    edit.view_settings.view_transform = "AgX"
+    runtime = recam("runtime")
+    runtime.message = runtime.Message("Made.", "CHECKMARK", (*recam("sequencer").view_transform_warning(edit), "Else."))
+    shown = sequencer()
+    assert shown.words[-1] == "Else."
+    assert shown.text.count("AgX") == 1
+
+
 def test_footage_is_the_active_strip_or_the_pinned_one(recam, edit, sequencer):
     assert "clip" in sequencer().words
     assert bpy.ops.recam.pin() == {"FINISHED"}
