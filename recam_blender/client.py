@@ -307,7 +307,8 @@ class Worker:
             cancelled_alone = bool(self._leaving) and not self._running
             self._process.kill()
             self._outgoing.put(None)
-            self._over = self._with_log(tr("The worker {reason}.").format(reason=reason))
+            said = tr("The worker {reason}.").format(reason=reason)
+            self._over = self._with_log(said.replace("?.", "?"))  # some reasons end in a question
             self._leaving = ""
             self._waiting = None
             if self._running:

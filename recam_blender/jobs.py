@@ -113,8 +113,9 @@ def entries() -> list[Entry]:
 
 
 def running() -> Entry | None:
-    """The entry at whose take the worker is, or else the first one; none where the queue is empty."""
-    return _entries[0] if _entries else None
+    """The entry at whose take the worker is, or that is prepared, or the first; none where the queue is empty."""
+    begun = sorted((each for each in _entries if each._work is not None), key=lambda each: each.stage != "running")
+    return next(iter([*begun, *_entries]), None)
 
 
 def find(number: int) -> Entry | None:

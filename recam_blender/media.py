@@ -7,7 +7,7 @@ import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import bpy
 
@@ -210,7 +210,8 @@ def _pictures(scene: bpy.types.Scene, strip: Any) -> tuple[str, ...]:
     return tuple(os.path.join(folder, each.filename) for each in strip.elements)
 
 
-class _Movie(NamedTuple):
+@dataclass(frozen=True)
+class _Movie:
     """A movie as Blender sees it; 0 where it cannot read it."""
 
     width: int
@@ -230,7 +231,7 @@ def _probe_movie(path: str) -> _Movie:
     if key not in _movies:
         clip = bpy.data.movieclips.load(path)
         try:
-            found = _Movie(*clip.size, clip.frame_duration, clip.fps)
+            found = _Movie(clip.size[0], clip.size[1], clip.frame_duration, clip.fps)
         finally:
             bpy.data.movieclips.remove(clip)
         if len(_movies) >= _MOST_MOVIES:

@@ -271,7 +271,8 @@ def register() -> None:
     jobs.ended.append(_tell)
     added = bpy.context.window_manager.keyconfigs.addon
     if added is not None:
-        keymap = added.keymaps.new(name="Window", space_type="EMPTY")
+        # That of playback, before its own Escape: that one passes it on, when nothing plays any more.
+        keymap = added.keymaps.new(name="Screen", space_type="EMPTY")
         _keys.append((keymap, keymap.keymap_items.new(RECAM_OT_cancel.bl_idname, "ESC", "PRESS")))
 
 

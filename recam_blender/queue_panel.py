@@ -78,11 +78,12 @@ class RECAM_PT_queue(bpy.types.Panel):
         entries = jobs.entries()
         if not entries:
             layout.operator(RECAM_OT_free_memory.bl_idname, icon="TRASH")
-        for index, entry in enumerate(entries):
-            if index == 0:
-                _first(context, layout.box(), entry)
+        running = jobs.running()
+        movable = [each for each in entries if each.stage != "running"]
+        for entry in entries:
+            if entry is running:
+                _running(context, layout.box(), entry)
             else:
-                movable = entries[1 if entries[0].stage == "running" else 0 :]
                 _waiting(layout.box(), entry, movable.index(entry), len(movable))
         if len(entries) > 1:
             layout.operator(RECAM_OT_cancel_all.bl_idname, icon="X")
@@ -113,7 +114,7 @@ def about(entry: jobs.Entry) -> str:
     return "\n".join(lines)
 
 
-def _first(context: bpy.types.Context, layout: bpy.types.UILayout, entry: jobs.Entry) -> None:
+def _running(context: bpy.types.Context, layout: bpy.types.UILayout, entry: jobs.Entry) -> None:
     _title(layout.row(align=True), entry)
     if entry.stage == "waiting":
         _camera(layout, entry)
@@ -187,6 +188,7 @@ def picture(entry: jobs.Entry) -> int:
             stamp = 0  # it goes just before the take is there: the last one stays
         if stamp and (entry.number, stamp) != _kept:
             _kept = entry.number, stamp
+            _pictures.pop("take", None)
             _pictures.load("take", entry.preview, "IMAGE", force_reload=True)
     shown = _kept[0] == entry.number and "take" in _pictures
     return int(_pictures["take"].icon_id) if shown else 0

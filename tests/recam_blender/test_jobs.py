@@ -80,7 +80,7 @@ def test_a_job_is_what_was_asked_for_whatever_is_edited_while_it_waits(recam, ed
 
 def test_cancelling_what_runs_lets_the_next_begin(edit, jobs, ask, folder):
     first, second = jobs.add(ask()), jobs.add(ask())
-    work(jobs, lambda: first.stage == "running" and first.progress.total > 1)
+    work(jobs, lambda: first.stage == "running")  # early: it is a short one
     jobs.cancel(first.number)
     assert jobs.find(first.number) is None
     work(jobs, drained(jobs))
@@ -93,7 +93,7 @@ def test_cancelling_what_runs_lets_the_next_begin(edit, jobs, ask, folder):
 def test_a_worker_that_is_killed_ends_one_job_and_not_the_queue(recam, edit, jobs, ask, folder):
     first = jobs.add(ask())
     jobs.add(ask())
-    work(jobs, lambda: first.stage == "running" and first.progress.total > 1)
+    work(jobs, lambda: first.stage == "running")  # early: it is a short one
     os.kill(recam("runtime").worker().pid, signal.SIGKILL)
     work(jobs, drained(jobs))
     died, made = jobs.messages()

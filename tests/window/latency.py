@@ -27,7 +27,7 @@ ADDON = "bl_ext.user_default.recam_blender"
 ZIP, BLEND, STATE, SCREEN_HEIGHT = sys.argv[sys.argv.index("--") + 1 :]
 
 CASES = ("plane", "scene", "intermediate")
-"""Where the depth comes from, or that the footage must be rendered first: two columns of its pixels are cropped away."""
+"""Where the depth comes from; and footage that must be rendered first, as two columns of it are cropped away."""
 
 EXCEPTED = {
     "insert a strip": ("sequencer", "insert_take"),
