@@ -163,6 +163,7 @@ def make(request: Request, *, key: str = KEY, python: str = "") -> Generator[Ste
     asked = _by_geometry(request)
     with _in_words(), runtime.scratch_folder() as folder:
         planning.check(asked)
+        yield from planning.opened(asked.scene, asked.strip)
         scene = planning.find_scene(asked.scene)
         strip = planning.find_strip(scene, asked.strip)
         first, end = planning.shown_range(asked, strip)

@@ -212,6 +212,9 @@ class Maker:
         if not plain_pictures and not footage.changes(edit, strip):
             whole = *key, *reach
             if whole not in self._read:
+                yield from planning.opened(*subject)
+                edit = planning.find_scene(subject[0])
+                strip = planning.find_strip(edit, subject[1])
                 work = footage.read_footage(edit, strip, reach, folder=self._folder)
                 self._keep(whole, (yield from _unless_rendered(work)))
             if (found := self._read[whole]) is not None:

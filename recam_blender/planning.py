@@ -64,14 +64,20 @@ def plan(request: Request, folder: str) -> Generator[Step, None, list[Shot]]:
         ReCamError: with the reason, in words.
     """
     check(request)
-    yield Step(Progress(phase=later("Reading the footage"), step=0, total=0), apart=True)
-    scene = find_scene(request.scene)
-    look_at(scene, find_strip(scene, request.strip))
-    yield Step(Progress(phase=later("Reading the footage"), step=0, total=0))
+    yield from opened(request.scene, request.strip)
     scene = find_scene(request.scene)
     strip = find_strip(scene, request.strip)
     found = yield from steps(footage.read_footage(scene, strip, read_range(request, scene, strip), folder=folder))
     return (yield from shots(request, found))
+
+
+def opened(scene: str, strip: str) -> Generator[Step, None, None]:
+    """Open a strip's file in a step of its own, so that what reads it later is short."""
+    reading = Progress(phase=later("Reading the footage"), step=0, total=0)
+    yield Step(reading, apart=True)
+    found = find_scene(scene)
+    look_at(found, find_strip(found, strip))
+    yield Step(reading)
 
 
 def shots(

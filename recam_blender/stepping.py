@@ -35,7 +35,7 @@ class Running(Generic[T]):
                 self.came = end.value
                 return True
             self.progress = step.progress
-            if step.idle or time.monotonic() > until:
+            if step.idle or step.apart or time.monotonic() > until:
                 return False
 
     def close(self) -> None:

@@ -66,11 +66,12 @@ def wrap():
     live, depth, watching = module("live"), module("depth"), module("watching")
     live._tick = timed(live._tick, calls, "the preview's timer")
     watching._tick = timed(watching._tick, calls, "the watch's timer")
-    handlers = bpy.app.handlers.depsgraph_update_post
-    before = list(handlers)
-    for index, each in enumerate(before):
-        if each.__module__.startswith(ADDON):
-            handlers[index] = timed(each, calls, f"told of changes: {each.__module__.rpartition('.')[2]}")
+    told_of = {"changes": bpy.app.handlers.depsgraph_update_post, "frames": bpy.app.handlers.frame_change_post}
+    before = {name: list(handlers) for name, handlers in told_of.items()}
+    for name, handlers in told_of.items():
+        for index, each in enumerate(before[name]):
+            if each.__module__.startswith(ADDON):
+                handlers[index] = timed(each, calls, f"told of {name}: {each.__module__.rpartition('.')[2]}")
     depth._render = timed(depth._render, excepted, "one depth frame", let_off=True)
     picture = module("overlay.picture")
     texture = picture._texture
@@ -92,7 +93,8 @@ def wrap():
     overlay.show_picture = shown_now
 
     def unwrap():
-        handlers[:] = before
+        for name, handlers in told_of.items():
+            handlers[:] = before[name]
 
     return unwrap
 
