@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
 
 import bpy
+from bpy.app.handlers import persistent
 
 from . import fixes, jobs, request, reshoot, runtime
 from .errors import ReCamError
@@ -136,8 +138,9 @@ class RECAM_OT_cancel(bpy.types.Operator):
         return True
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        """Escape comes here when no tool, menu or editor wanted it. While something plays, it stops that."""
-        if event.type == "ESC" and context.screen.is_animation_playing:
+        """Escape comes here when no tool, menu or editor wanted it, and also when it has just stopped the playback."""
+        stopped = time.monotonic() - _stopped_at < _SAME_PRESS_SECONDS
+        if event.type == "ESC" and (stopped or context.screen.is_animation_playing):
             return {"PASS_THROUGH"}
         return self.execute(context)
 
@@ -262,6 +265,16 @@ CLASSES = (
 
 _keys: list[tuple[bpy.types.KeyMap, bpy.types.KeyMapItem]] = []
 
+# Blender passes an Escape that stops the playback on to others.
+_SAME_PRESS_SECONDS = 0.1
+_stopped_at = 0.0
+
+
+@persistent
+def _after_playback(*_: object) -> None:
+    global _stopped_at
+    _stopped_at = time.monotonic()
+
 
 def register() -> None:
     """Tell of takes, and listen for Escape in every window, after all others.
@@ -269,16 +282,17 @@ def register() -> None:
     No modal operator does that: while there is one, Blender saves no files on its own account.
     """
     jobs.ended.append(_tell)
+    bpy.app.handlers.animation_playback_post.append(_after_playback)
     added = bpy.context.window_manager.keyconfigs.addon
     if added is not None:
-        # That of playback, before its own Escape: that one passes it on, when nothing plays any more.
-        keymap = added.keymaps.new(name="Screen", space_type="EMPTY")
+        keymap = added.keymaps.new(name="Window", space_type="EMPTY")
         _keys.append((keymap, keymap.keymap_items.new(RECAM_OT_cancel.bl_idname, "ESC", "PRESS")))
 
 
 def unregister() -> None:
     """Tell and listen no more. Blender drops a modal operator with its class, and does not tell it."""
     jobs.ended.remove(_tell)
+    bpy.app.handlers.animation_playback_post.remove(_after_playback)
     _untold.clear()
     while _timers:
         bpy.context.window_manager.event_timer_remove(_timers.pop())

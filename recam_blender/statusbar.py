@@ -15,7 +15,7 @@ _BAR_WIDTH = 15
 _BOX_WIDTH = 420
 
 _seen: runtime.Message | None = None
-"""The latest failure that the user has looked at."""
+"""The latest one when the user last looked at why a take failed."""
 
 
 class RECAM_OT_show_failure(bpy.types.Operator):
@@ -74,14 +74,18 @@ def words(entry: jobs.Entry) -> str:
 
 
 def _failure() -> runtime.Message | None:
-    """The latest take's, where nobody has looked at it yet."""
-    latest = next(iter(jobs.messages()[-1:]), None)
-    return latest if latest is not None and latest.icon == "ERROR" and latest is not _seen else None
+    """The latest one, where nobody has looked at it yet; takes that were made since do not hide it."""
+    for message in reversed(jobs.messages()):
+        if message is _seen:
+            return None
+        if message.icon == "ERROR":
+            return message
+    return None
 
 
 def _look_away() -> None:
     global _seen
-    _seen = _failure()
+    _seen = jobs.messages()[-1]
     redraw()
 
 

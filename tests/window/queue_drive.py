@@ -120,7 +120,7 @@ def ours(function):
 
 
 def escapes():
-    keymap = bpy.context.window_manager.keyconfigs.addon.keymaps.get("Screen")
+    keymap = bpy.context.window_manager.keyconfigs.addon.keymaps.get("Window")
     return [each for each in (keymap.keymap_items if keymap else ()) if each.idname.startswith("recam.")]
 
 

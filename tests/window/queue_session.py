@@ -105,9 +105,11 @@ def press(user):
 
 def running(user):
     """The state in which a take is half made."""
-    return user.wait_for(
-        "running job", TAKE_SECONDS, lambda state: state["jobs"] and state["jobs"][0][1:] > ["running", 3]
-    )
+
+    def half_made(state):
+        return any(stage == "running" and step > 3 for _, stage, step in state["jobs"])
+
+    return user.wait_for("running job", TAKE_SECONDS, half_made)
 
 
 def idle(user):
