@@ -1,6 +1,7 @@
 """How the camera that shot the footage was held: asked of the worker in the background, once per file and trim.
 
-Drawing code asks :func:`of`, which answers at once with what is known.
+Drawing code asks :func:`of`, which answers at once with what is known. No process is started for it: a worker is asked
+where one that answers questions runs already, for a forecast or a live preview.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import bpy
 
 from ..backend.contract import ContractError, Footage
 from ..backend.foresight import Steadiness
-from . import assistant, compat, environment, media, planning, request, tasks, watching
+from . import assistant, compat, media, planning, request, runtime, tasks, watching
 from .errors import ReCamError
 from .planning import Step
 from .texts import tr
@@ -28,28 +29,29 @@ _KINDS = {"MOVIE": "movie", "IMAGE": "images"}
 _QUIET_SECONDS = 1.0
 _MOST_KNOWN = 200
 
-_known: dict[tuple[Any, ...], Steadiness | None] = {}
-"""By what a strip shows; None where it cannot be told."""
+_Stamp = tuple[int, int]
+"""A file's size in bytes, and its time of change in nanoseconds."""
+
+_known: dict[tuple[Any, ...], tuple[_Stamp, Steadiness | None]] = {}
+"""By what a strip shows: its file's stamp, and the answer; None where it cannot be told."""
 _wanted: tuple[str, tuple[Any, ...], float] = ("", (), 0.0)
 """The edit, what its footage shows, and since when that is so."""
 
 
 def of(scene: bpy.types.Scene, strip: Any) -> Steadiness | None:
-    """What is known of a strip; None where nothing is, or not yet. Never waits: for drawing.
+    """What is known of a strip; None where nothing is, or not yet. Never waits, nor looks at the disk: for drawing.
 
-    Asking has the worker look, after a while.
+    Asking has the worker look, after a while, if there is one; and again where the file has become another.
     """
     global _wanted
     if strip.type not in _KINDS:
         return None
     shown = _shown(strip)
-    if shown in _known:
-        return _known[shown]
     if _wanted[:2] != (scene.name, shown):
         _wanted = (scene.name, shown, time.monotonic())
     if not bpy.app.background and not bpy.app.timers.is_registered(_tick):
         bpy.app.timers.register(_tick, first_interval=_QUIET_SECONDS, persistent=True)
-    return None
+    return _known[shown][1] if shown in _known else None
 
 
 def ask(scene: str) -> Generator[Step, None, Steadiness]:
@@ -74,12 +76,8 @@ def shown_footage(scene: bpy.types.Scene, strip: Any) -> Footage:
     if strip.type not in _KINDS or compat.is_retimed(strip) or not strip.elements:
         raise ReCamError(tr("Which frames strip {strip!r} shows cannot be told.").format(strip=strip.name))
     element = strip.elements[0]
-    if strip.type == "MOVIE":
-        files = [media.absolute(strip.filepath, scene.library)]
-        pace = element.orig_fps / float(planning.scene_rate(scene)) if element.orig_fps else 1.0
-    else:
-        folder = media.absolute(strip.directory, scene.library)
-        files, pace = [os.path.join(folder, each.filename) for each in strip.elements], 1.0
+    of_movie = strip.type == "MOVIE" and element.orig_fps
+    pace = element.orig_fps / float(planning.scene_rate(scene)) if of_movie else 1.0
     start, stop = compat.span(strip)
     content, length = compat.content_start(strip), compat.content_length(strip)
     cut = compat.content_trim(strip)[0]
@@ -88,7 +86,7 @@ def shown_footage(scene: bpy.types.Scene, strip: Any) -> Footage:
     try:
         return Footage(
             kind=_KINDS[strip.type],
-            files=tuple(files),
+            files=tuple(_files(scene, strip)),
             frames=tuple(frames),
             width=element.orig_width,
             height=element.orig_height,
@@ -105,7 +103,7 @@ def forget() -> None:
 
 
 def _shown(strip: Any) -> tuple[Any, ...]:
-    """What the pictures of a strip depend on, as far as that is cheap to compare; its file's age is looked up later."""
+    """What the pictures of a strip depend on, but for what is in its file."""
     path = strip.filepath if strip.type == "MOVIE" else strip.directory
     return (
         path,
@@ -117,26 +115,44 @@ def _shown(strip: Any) -> tuple[Any, ...]:
     )
 
 
+def _files(scene: bpy.types.Scene, strip: Any) -> list[str]:
+    if strip.type == "MOVIE":
+        return [media.absolute(strip.filepath, scene.library)]
+    folder = media.absolute(strip.directory, scene.library)
+    return [os.path.join(folder, each.filename) for each in strip.elements]
+
+
+def _stamp(path: str) -> _Stamp:
+    """Of a file; zeros where it is not there."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return 0, 0
+    return found.st_size, found.st_mtime_ns
+
+
 def _tick() -> float | None:
-    """Begin once it has been quiet; called by Blender's timer."""
+    """Begin once it has been quiet; called by Blender's timer, and registered anew when the panel is drawn again."""
     name, shown, since = _wanted
-    if shown in _known or not name:
+    edit = bpy.data.scenes.get(name)
+    if edit is None or not runtime.warm(runtime.QUESTIONS):
         return None
     if time.monotonic() - since < _QUIET_SECONDS or tasks.running(KEY) is not None:
         return _QUIET_SECONDS
-    if name in bpy.data.scenes and _has_backend():
-        tasks.start(KEY, tr("Looking at the footage"), _work(name, shown), lambda _: None)
+    strip = request.chosen_footage(edit)
+    if strip is None or strip.type not in _KINDS or _shown(strip) != shown:
+        return None
+    stamp = _stamp(next(iter(_files(edit, strip)), ""))
+    if shown not in _known or _known[shown][0] != stamp:
+        tasks.start(KEY, tr("Looking at the footage"), _work(name, shown, stamp), lambda _: None)
     return None
 
 
-def _has_backend() -> bool:
-    try:
-        return os.path.isfile(environment.backend_python())
-    except ReCamError:
-        return False
-
-
-def _work(name: str, shown: tuple[Any, ...]) -> Generator[Step, None, None]:
+def _work(name: str, shown: tuple[Any, ...], stamp: _Stamp) -> Generator[Step, None, None]:
+    edit = bpy.data.scenes.get(name)
+    strip = request.chosen_footage(edit) if edit is not None else None
+    if strip is None or strip.type not in _KINDS or _shown(strip) != shown:
+        return
     try:
         found = yield from ask(name)
     except assistant.Superseded:
@@ -146,7 +162,7 @@ def _work(name: str, shown: tuple[Any, ...]) -> Generator[Step, None, None]:
         found = None
     while len(_known) >= _MOST_KNOWN:
         del _known[next(iter(_known))]
-    _known[shown] = found
+    _known[shown] = stamp, found
     watching.redraw()
 
 

@@ -273,7 +273,7 @@ def held(recam, edit):
     def held(kind, moves):
         steadiness = recam("steadiness")
         found = recam.backend("foresight").Steadiness(shake=1.0, moves=moves, kind=kind)
-        steadiness._known[steadiness._shown(strips(edit)[0])] = found
+        steadiness._known[steadiness._shown(strips(edit)[0])] = (0, 0), found
 
     return held
 
@@ -311,6 +311,44 @@ def test_a_trim_is_looked_at_anew(recam, edit, held):
 def test_the_worker_tells_how_footage_was_held(recam, edit, backend_python):
     found = recam("tasks").drain(recam("steadiness").ask("Edit"))
     assert found.kind in recam.backend("foresight").STEADY_KINDS
+
+
+def _tick(steadiness):
+    """As Blender's timer does, once it has been quiet."""
+    name, shown, _ = steadiness._wanted
+    steadiness._wanted = name, shown, 0.0
+    assert steadiness._tick() is None
+
+
+def test_no_process_is_started_for_it(recam, edit, monkeypatch):
+    runtime, steadiness = recam("runtime"), recam("steadiness")
+    runtime.stop_worker()
+    assert steadiness.of(edit, strips(edit)[0]) is None
+    _tick(steadiness)
+    assert not runtime.warm(runtime.QUESTIONS)
+    assert steadiness._known == {}
+
+
+def test_a_worker_that_runs_is_asked_once_and_anew_when_the_file_is_another(recam, edit, backend_python, monkeypatch):
+    monkeypatch.setenv("RECAM_PYTHON", backend_python)
+    runtime, steadiness = recam("runtime"), recam("steadiness")
+    runtime.worker(name=runtime.QUESTIONS)
+    asked, ask = [], steadiness.ask
+    monkeypatch.setattr(steadiness, "ask", lambda name: asked.append(name) or ask(name))
+    (strip,) = strips(edit)
+    path = steadiness._files(edit, strip)[0]
+    for _ in range(2):
+        steadiness.of(edit, strip)
+        _tick(steadiness)
+    known = steadiness.of(edit, strip)
+    assert known.kind in recam.backend("foresight").STEADY_KINDS
+    assert asked == ["Edit"]
+    with open(path, "ab") as file:
+        file.write(b"more")
+    # Drawing looks at no disk: it is told the former until the worker has looked.
+    assert steadiness.of(edit, strip) == known
+    _tick(steadiness)
+    assert asked == ["Edit", "Edit"]
 
 
 def test_the_worker_is_asked_about_what_the_strip_shows(recam, edit):
