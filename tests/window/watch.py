@@ -11,7 +11,7 @@ import sys
 
 import bpy
 
-_PARTS = ("runtime", "setup", "tasks")
+_PARTS = ("runtime", "setup", "tasks", "forecast", "jobs", "live", "backgrounds", "ties")
 ADDON = "bl_ext.user_default.recam_blender"
 STATE, SCREEN_HEIGHT = sys.argv[sys.argv.index("--") + 1 :]
 
@@ -42,7 +42,8 @@ def addon_told():
     """What ReCam shows; nothing until it is installed and on."""
     if f"{ADDON}.recam_blender" not in sys.modules or ADDON not in bpy.context.preferences.addons:
         return {}
-    runtime, setup, tasks = (importlib.import_module(f"{ADDON}.recam_blender.{name}") for name in _PARTS)
+    parts = {name: importlib.import_module(f"{ADDON}.recam_blender.{name}") for name in _PARTS}
+    runtime, setup, tasks = parts["runtime"], parts["setup"], parts["tasks"]
     task, ended = tasks.running(setup.KEY), tasks.ended(setup.KEY)
     return {
         "environment": setup.state().kind,
@@ -52,7 +53,38 @@ def addon_told():
         "text": ended.text if ended else "",
         "running": runtime.busy,
         "message": runtime.message.text if runtime.message else "",
+        **(edit_told(parts, edit()) if edit() else {}),
     }
+
+
+def edit():
+    return next((scene for scene in bpy.data.scenes if scene.sequence_editor), None)
+
+
+def edit_told(parts, scene):
+    """What ReCam makes of the edit."""
+    known = parts["forecast"].told(scene)
+    footage = [each for each in scene.sequence_editor.strips if not parts["ties"].is_take(each)]
+    return {
+        "camera": scene.recam.camera.name if scene.recam.camera else "",
+        "forecast": known.text if known and not known.stale else "",
+        "forecasts": count_forecasts(known),
+        "jobs": [each.stage for each in parts["jobs"].entries()],
+        "takes": [take.name for each in footage for take in parts["ties"].list_takes(scene, each)],
+        "live": parts["live"].enabled(scene),
+        "seen_through": bool(parts["backgrounds"].seen_through()),
+    }
+
+
+def count_forecasts(known):
+    """How many were seen that hold."""
+    global _forecast, _forecasts
+    if known is not None and known is not _forecast and not known.stale:
+        _forecast, _forecasts = known, _forecasts + 1
+    return _forecasts
+
+
+_forecast, _forecasts = None, 0
 
 
 def watch():
@@ -70,6 +102,11 @@ def watch():
         "online": bpy.app.online_access,
         "section": preferences.active_section,
         "strips": sorted(strips),
+        "muted": sorted(each.name for each in edit().sequence_editor.strips if each.mute) if edit() else [],
+        "frame": bpy.context.scene.frame_current,
+        "size": [bpy.context.scene.render.resolution_x, bpy.context.scene.render.resolution_y],
+        "file": bpy.data.filepath,
+        "unsaved": bpy.data.is_dirty,
         "clipboard": bpy.context.window_manager.clipboard,
         "recam": addon_told(),
     }

@@ -1,0 +1,354 @@
+"""Runs inside a real Blender: sets up what docs/manual shows, and takes the pictures.
+
+    blender … --python manual_drive.py -- ZIP BLEND FOLDER
+
+The sidebars' panels are shown one at a time: their polls and drawings are held back for that, and nothing else is
+changed of them.
+"""
+
+import importlib
+import math
+import os
+import subprocess
+import sys
+import traceback
+
+import bpy
+from mathutils import Euler
+
+ZIP, BLEND, FOLDER = sys.argv[sys.argv.index("--") + 1 :]
+ADDON = "bl_ext.user_default.recam_blender"
+SCREEN_HEIGHT = 900
+LATE = 20
+TABS = 30
+TAKE_SECONDS, FORECAST_SECONDS, LIVE_SECONDS = 300, 60, 60
+
+shown = set()
+"""The names of the panels that are drawn; those they stand in appear as headers."""
+
+
+def part(name):
+    return importlib.import_module(f"{ADDON}.recam_blender.{name}")
+
+
+# Blender
+
+
+def window():
+    return bpy.context.window_manager.windows[0]
+
+
+def area(kind, view=None):
+    areas = [each for each in window().screen.areas if each.type == kind]
+    return next(each for each in areas if view is None or each.spaces.active.view_type == view)
+
+
+def region(of, kind="WINDOW"):
+    return next(each for each in of.regions if each.type == kind)
+
+
+def inside(of, kind="WINDOW"):
+    return bpy.context.temp_override(window=window(), area=of, region=region(of, kind))
+
+
+def redraw():
+    for each in window().screen.areas:
+        each.tag_redraw()
+
+
+def edit():
+    return next(scene for scene in bpy.data.scenes if scene.sequence_editor)
+
+
+def strip(name="footage"):
+    return edit().sequence_editor.strips[name]
+
+
+def activate(one):
+    for each in edit().sequence_editor.strips:
+        each.select = each == one
+    edit().sequence_editor.active_strip = one
+
+
+# Pictures
+
+
+def rectangle(of):
+    """Of a region or an area on the screen, from its top left corner."""
+    return window().x + of.x, SCREEN_HEIGHT - window().y - of.y - of.height, of.width, of.height
+
+
+def picture(name, box=None, trim=False):
+    cut = ["-fuzz", "1%", "-trim", "+repage", "-bordercolor", "#303030", "-border", "6"] if trim else []
+    small = ["-strip", "-dither", "None", "-colors", "256", "-define", "png:compression-level=9"]
+    take(f"{name}.png", box, [*cut, *small])
+
+
+def photograph(name, box=None, width=1200):
+    take(f"{name}.jpg", box, ["-resize", f"{width}x>", "-strip", "-quality", "82"])
+
+
+def take(file, box, options):
+    """The screen, or a box of it, as a picture."""
+    part = [] if box is None else ["-crop", "{2}x{3}+{0}+{1}".format(*map(int, box)), "+repage"]
+    screen = subprocess.run(["import", "-window", "root", "png:-"], check=True, capture_output=True).stdout
+    subprocess.run(["magick", "png:-", *part, *options, os.path.join(FOLDER, file)], input=screen, check=True)
+
+
+def sidebar(of, name):
+    """The panels in a sidebar, without the tabs beside them."""
+    x, y, width, height = rectangle(region(of, "UI"))
+    picture(name, (x, y, width - TABS, height), trim=True)
+
+
+def only(*names):
+    shown.clear()
+    shown.update(names)
+    redraw()
+
+
+def hold_back():
+    """Let a panel be there, or not, as ``shown`` says."""
+    classes = [
+        each
+        for feature in part("registration").FEATURES
+        for each in feature.CLASSES
+        if issubclass(each, bpy.types.Panel) and getattr(each, "bl_category", "") == "ReCam"
+    ]
+    for each in reversed(classes):
+        bpy.utils.unregister_class(each)
+    for each in classes:
+        hold(each)
+        bpy.utils.register_class(each)
+
+
+def hold(cls):
+    name, draw, poll = cls.__name__, cls.draw, getattr(cls, "poll", None)
+    parent = not hasattr(cls, "bl_parent_id")
+
+    def drawn(self, context):
+        if name in shown:
+            draw(self, context)
+
+    def polled(_cls, context):
+        return (parent or name in shown) and (poll is None or poll(context))
+
+    cls.draw, cls.poll = drawn, classmethod(polled)
+    cls.bl_options = set(getattr(cls, "bl_options", ())) - {"DEFAULT_CLOSED"}
+
+
+def point(x, y):
+    """Put the mouse there, from the window's bottom left corner."""
+    window().cursor_warp(int(x), int(y))
+
+
+def waited(true, seconds, what):
+    """Steps of waiting until something is so."""
+    for _ in range(int(seconds / 0.1)):
+        if true():
+            return
+        yield 0.1
+    raise RuntimeError(f"no {what} after {seconds} s")
+
+
+# What is shown
+
+
+def story():
+    yield 3.0
+    bpy.context.preferences.system.use_online_access = True
+    bpy.ops.extensions.package_install_files(filepath=ZIP, repo="user_default", enable_on_install=True)
+    yield 1.0
+    hold_back()
+    bpy.ops.wm.open_mainfile(filepath=BLEND, load_ui=False)
+    yield 1.5
+    window().workspace.sequencer_scene = edit()
+    scene = edit()
+    activate(strip())
+    area("FILE_BROWSER").type = "VIEW_3D"
+    timeline = area("SEQUENCE_EDITOR", "SEQUENCER")
+    timeline.spaces.active.show_region_ui = True
+    yield 1.0
+    region(timeline, "UI").active_panel_category = "ReCam"
+    only("RECAM_PT_main")
+    yield 1.0
+    with inside(timeline):
+        bpy.ops.sequencer.view_all()
+    yield from panels(scene)
+    scene = edit()
+    yield from forecast(scene)
+    yield from takes(scene)
+    yield from view(scene)
+    yield from menus()
+
+
+def large(of):
+    with inside(of):
+        bpy.ops.screen.screen_full_area()
+
+
+def panels(scene):
+    """Each panel of the sequencer's sidebar, in a sequencer that fills the window."""
+    settings = scene.recam
+    large(area("SEQUENCE_EDITOR", "SEQUENCER"))
+    yield 1.5
+    timeline = area("SEQUENCE_EDITOR", "SEQUENCER")
+    begin_anew(scene)
+    yield 2.5
+    sidebar(timeline, "panel_doubts")
+    bpy.ops.wm.open_mainfile(filepath=BLEND, load_ui=False)
+    yield 1.0
+    scene = edit()
+    settings = scene.recam
+    window().workspace.sequencer_scene = scene
+    activate(strip())
+    with inside(timeline):
+        bpy.ops.recam.add_move(kind="arc_left", arc=math.radians(22))
+    activate(strip())
+    scene.frame_set(LATE)
+    scene.frame_end = LATE + 10
+    yield 2.5
+    sidebar(timeline, "panel_main")
+    only("RECAM_PT_lens", "RECAM_PT_range", "RECAM_PT_output")
+    yield 0.8
+    sidebar(timeline, "panel_settings")
+    settings.engine = "recammaster"
+    settings.prompt = "A stone head on a pedestal in a workshop, a lamp swinging above it"
+    only("RECAM_PT_main")
+    yield 1.5
+    sidebar(timeline, "panel_recammaster")
+    only("RECAM_PT_network", "RECAM_PT_memory")
+    yield 0.8
+    sidebar(timeline, "panel_network")
+    settings.engine = "reproject"
+    large(timeline)
+    yield 1.5
+
+
+def begin_anew(scene):
+    """As somebody has it who has just added a clip: a camera that stands still, and Blender's own size."""
+    source = bpy.data.objects["Source"]
+    camera = bpy.data.objects.new("Camera", source.data.copy())
+    camera.matrix_world = source.matrix_world
+    scene.collection.objects.link(camera)
+    scene.recam.camera, scene.recam.source_camera = camera, None
+    scene.render.resolution_x, scene.render.resolution_y = 1920, 1080
+
+
+def forecast(scene):
+    only("RECAM_PT_main")
+    timeline = area("SEQUENCE_EDITOR", "SEQUENCER")
+    with inside(timeline):
+        bpy.ops.sequencer.view_all()
+        bpy.ops.recam.forecast("INVOKE_DEFAULT")
+    known = part("forecast")
+    yield from waited(lambda: known.told(scene) and not known.told(scene).stale, FORECAST_SECONDS, "forecast")
+    yield 1.5
+    x, y, width, height = rectangle(timeline)
+    picture("forecast", (x, y + 27, width, height - 54))
+
+
+def takes(scene):
+    """Three in the queue, and what came of them."""
+    jobs = part("jobs")
+    timeline = area("SEQUENCE_EDITOR", "SEQUENCER")
+    large(timeline)
+    yield 1.5
+    timeline = area("SEQUENCE_EDITOR", "SEQUENCER")
+    only("RECAM_PT_main", "RECAM_PT_queue")
+    for _ in range(3):
+        with inside(timeline):
+            bpy.ops.recam.render("INVOKE_DEFAULT")
+        yield 0.2
+    first = jobs.entries()[0].number
+    ready = lambda: (running := jobs.running()) and (running.preview or running.number != first)  # noqa: E731
+    yield from waited(ready, TAKE_SECONDS, "picture of a take so far")
+    yield 0.7
+    only("RECAM_PT_queue")
+    yield 0.3
+    sidebar(timeline, "panel_queue")
+    x, y, width, height = rectangle(region(timeline, "UI"))
+    picture("status_bar", (x + width - 560, y + height + 27, 560, 27))
+    yield from waited(lambda: not jobs.entries(), TAKE_SECONDS, "takes")
+    only("RECAM_PT_takes")
+    yield 1.5
+    sidebar(timeline, "panel_takes")
+    large(timeline)
+    yield 1.5
+    only("RECAM_PT_main", "RECAM_PT_takes")
+    with inside(area("SEQUENCE_EDITOR", "SEQUENCER")):
+        bpy.ops.sequencer.view_all()
+    yield 2.0
+    photograph("workbench")
+
+
+def view(scene):
+    """The 3D view: the overlay from beside, then what is seen through the camera."""
+    scene.recam.frustum_step = 6
+    large(area("VIEW_3D"))
+    yield 1.5
+    space = area("VIEW_3D").spaces.active
+    space.show_region_ui = True
+    yield 0.5
+    region(area("VIEW_3D"), "UI").active_panel_category = "ReCam"
+    only("RECAM_PT_view", "RECAM_PT_view_overlay")
+    seen = space.region_3d
+    seen.view_perspective, seen.view_distance, seen.view_location = "PERSP", 9.0, (0.0, -2.2, 1.0)
+    seen.view_rotation = Euler((math.radians(62), 0, math.radians(48))).to_quaternion()
+    space.shading.type = "MATERIAL" if os.environ.get("RECAM_MATERIAL") else "SOLID"
+    yield 2.0
+    sidebar(area("VIEW_3D"), "panel_view")
+    x, y, width, height = rectangle(area("VIEW_3D"))
+    photograph("overlay", (x, y + 27, width, height - 27), 1000)
+    with inside(area("VIEW_3D")):
+        bpy.ops.recam.see_through("INVOKE_DEFAULT")
+    yield 2.0
+    photograph("see_through", (x, y + 27, width, height - 27), 1000)
+    with inside(area("VIEW_3D")):
+        bpy.ops.recam.live_preview("INVOKE_DEFAULT")
+    yield from waited(lambda: part("overlay.state").picture() is not None, LIVE_SECONDS, "live preview")
+    yield 3.0
+    photograph("live_preview", (x, y + 27, width, height - 27), 1000)
+    with inside(area("VIEW_3D")):
+        bpy.ops.recam.live_preview("INVOKE_DEFAULT")
+    large(area("VIEW_3D"))
+    yield 1.5
+
+
+def menus():
+    """What opens and closes by itself; each beside the mouse."""
+    timeline = area("SEQUENCE_EDITOR", "SEQUENCER")
+    x, y = timeline.x + 500, timeline.y + timeline.height - 20
+    only("RECAM_PT_main")
+    for name, call, box in (
+        ("menu_moves", lambda: bpy.ops.wm.call_menu(name="RECAM_MT_moves"), (-140, -420, 480, 470)),
+        ("presets", lambda: bpy.ops.wm.call_panel(name="RECAM_PT_presets"), (-160, -60, 360, 260)),
+        ("explanation", lambda: bpy.ops.recam.explain("INVOKE_DEFAULT", topic="shaky"), (-60, -40, 540, 300)),
+    ):
+        point(x, y)
+        yield 0.7
+        with inside(timeline):
+            call()
+        yield 1.2
+        picture(name, (window().x + x + box[0], SCREEN_HEIGHT - window().y - y + box[1], *box[2:]))
+        point(window().width - 40, 10)
+        yield 1.0
+
+
+def end():
+    os._exit(0)
+
+
+def tick():
+    try:
+        return next(steps)
+    except StopIteration:
+        end()
+    except BaseException:
+        traceback.print_exc()
+        subprocess.run(["import", "-window", "root", os.path.join(FOLDER, "late.png")], check=False)
+        os._exit(1)
+
+
+steps = story()
+bpy.app.timers.register(tick, first_interval=1.0, persistent=True)
