@@ -20,7 +20,7 @@ from typing import Any
 import bpy
 
 from ..backend.contract import Progress
-from . import reshoot, runtime
+from . import remake, reshoot, runtime
 from .errors import ReCamError
 from .planning import Step
 from .request import Request
@@ -93,8 +93,8 @@ def add(request: Request) -> Entry:
 
 
 def add_prepared(prepared: reshoot.Prepared) -> Entry:
-    """The same for what is prepared already, as the job of a take that is to be made again."""
-    return _queue(Entry(next(_numbers), prepared.request, stage="waiting", _prepared=prepared))
+    """The same for the job of a take that is to be made again: frames and cameras are known already."""
+    return _queue(Entry(next(_numbers), prepared.request, _prepared=prepared))
 
 
 def _queue(entry: Entry) -> Entry:
@@ -197,7 +197,10 @@ def _under_way() -> list[Entry]:
     for entry in preparing:
         if entry._work is None:
             entry._folder = runtime.scratch_folder()
-            entry._work = reshoot.prepare(entry.request, entry._folder.name)
+            if entry._prepared is not None:
+                entry._work = remake.renew(entry._prepared, entry._folder.name)
+            else:
+                entry._work = reshoot.prepare(entry.request, entry._folder.name)
     return [*making, *preparing]
 
 

@@ -109,7 +109,7 @@ def prepare(
     Raises:
         ReCamError: with the reason, in words.
     """
-    with _in_words():
+    with in_words():
         check_models(request)
         yield from _worker(python, request.engine)
         _check_folder(_folder(request))
@@ -118,7 +118,7 @@ def prepare(
         warnings, notes = ([], []) if all(existing) else (yield from _foretold(request, python))
         whole = []
         for shot, found in zip(shots, existing, strict=True):
-            job = shot.job if found is not None else (yield from _with_depth(shot, folder))
+            job = shot.job if found is not None else (yield from with_depth(shot, folder))
             whole.append(dataclasses.replace(shot, job=job))
         return Prepared(request, tuple(whole), existing, tuple(warnings), tuple(notes))
 
@@ -130,7 +130,7 @@ def make(prepared: Prepared, *, python: str = "", insert: bool = True) -> Genera
         ReCamError: with the reason, in words.
     """
     request = prepared.request
-    with _in_words():
+    with in_words():
         worker = yield from _worker(python, request.engine)
         made: list[Take] = []
         warnings, notes = list(prepared.warnings), list(prepared.notes)
@@ -149,33 +149,6 @@ def make(prepared: Prepared, *, python: str = "", insert: bool = True) -> Genera
                 notes += [each for each in remarks if each not in doubtful]
             made.append(take)
         return Outcome(tuple(made), *(tuple(dict.fromkeys(each)) for each in (warnings, notes)))
-
-
-def again(job: Job, seed: int, shown: tuple[int, int]) -> Prepared:
-    """A job that was done before, to be made again: its frames and cameras as they are in it, whatever Blender says now.
-
-    Args:
-        job: of a take; its origin says where the new one is to stand.
-        seed: to make it with.
-        shown: the timeline frames that the new strip is to show, first and one after the last.
-
-    Raises:
-        ReCamError: what the job says cannot be asked for.
-    """
-    with _in_words():
-        same = dataclasses.replace(job, settings=dataclasses.replace(job.settings, seed=seed))
-    origin, start = job.origin, job.origin.frame_start
-    request = Request(
-        scene=origin.scene,
-        strip=origin.strip,
-        camera=origin.camera,
-        engine=job.settings.engine,
-        seed=seed,
-        format=job.output.format,
-    )
-    first, end = max(shown[0], start), min(shown[1], start + len(job))
-    whole = (first, end) if first < end else (start, start + len(job))
-    return Prepared(request, (Shot(same, (), (), whole),), (None,))
 
 
 def reshoot_now(
@@ -283,7 +256,7 @@ def _make(request: Request, shot: Shot, worker: client.Worker) -> Generator[Step
     return Take(result.path, job, result)
 
 
-def _with_depth(shot: Shot, folder: str) -> Generator[Step, None, Job]:
+def with_depth(shot: Shot, folder: str) -> Generator[Step, None, Job]:
     """The shot's job with the scene's depth rendered, where it asks for that."""
     job = shot.job
     if job.settings.depth.kind != "scene":
@@ -353,14 +326,14 @@ def _export(request: Request, path: str) -> Generator[Step, None, list[str]]:
     base = os.path.splitext(path)[0]
     files = f"{base}_files"
     written: list[str] = []
-    with _in_words():
+    with in_words():
         for place in (path, files):
             _check_free(place)
         os.makedirs(files)
         try:
             shots = yield from plan(request, files)
             for number, shot in enumerate(shots, 1):
-                job = yield from _with_depth(shot, files)
+                job = yield from with_depth(shot, files)
                 place = path if len(shots) == 1 else f"{base}_{number:02d}.json"
                 _check_free(place)
                 with open(place, "x", encoding="ascii") as file:
@@ -410,7 +383,7 @@ def _told_of(made: list[Take]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _in_words() -> Iterator[None]:
+def in_words() -> Iterator[None]:
     """Every expected failure as a ReCamError."""
     try:
         yield

@@ -8,7 +8,7 @@ from typing import Any
 
 import bpy
 
-from . import compat, jobs, request, reshoot, runtime, take_list, take_record, take_work, takes, tasks
+from . import fixes, jobs, remake, request, reshoot, runtime, take_list, take_record, take_work, takes, tasks
 from .errors import ReCamError
 from .tasks import drain
 from .texts import tr
@@ -26,7 +26,7 @@ class _OfTake:
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Say why not, where the button is grey."""
-        scene = compat.sequencer_scene(context)
+        scene = fixes.edit_of(context)
         footage = request.chosen_footage(scene) if scene is not None else None
         if footage is None or not list_takes(scene, footage):
             cls.poll_message_set("There are no takes of this strip yet")  # type: ignore[attr-defined]
@@ -35,7 +35,7 @@ class _OfTake:
 
     def find(self, context: bpy.types.Context) -> tuple[bpy.types.Scene, Any]:
         """The edit, and the take's strip. Raises ReCamError where there is none."""
-        scene = compat.sequencer_scene(context)
+        scene = fixes.edit_of(context)
         return scene, take_list.find(scene, self.take)
 
     def refuse(self, error: ReCamError) -> set[str]:
@@ -63,7 +63,7 @@ class RECAM_OT_compare(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Say why not, where the button is grey."""
-        scene = compat.sequencer_scene(context)
+        scene = fixes.edit_of(context)
         footage = request.chosen_footage(scene) if scene is not None else None
         if footage is None:
             cls.poll_message_set("Select a strip that has takes, or one of them")
@@ -75,7 +75,7 @@ class RECAM_OT_compare(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Hide the takes that are shown, or show them again."""
-        scene = compat.sequencer_scene(context)
+        scene = fixes.edit_of(context)
         try:
             take_list.compare(scene, request.chosen_footage(scene))
         except ReCamError as error:
@@ -149,11 +149,7 @@ class RECAM_OT_rerun_take(_OfTake, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Make it and return when it is there: for scripts and background Blender."""
         try:
-            found = self._again(context)
-            if isinstance(found.asked, request.Request):
-                outcome = reshoot.reshoot_now(found.asked)
-            else:
-                outcome = drain(reshoot.make(found.asked))
+            outcome = drain(remake.remake(self._again(context)))
         except ReCamError as error:
             return self.refuse(error)
         self.report({"INFO"}, tr("Made {takes}.").format(takes=", ".join(each.strip for each in outcome.takes)))
@@ -164,21 +160,14 @@ class RECAM_OT_rerun_take(_OfTake, bpy.types.Operator):
         if bpy.app.background:
             return self.execute(context)
         try:
-            found = self._again(context)
-            if isinstance(found.asked, request.Request):
-                jobs.add(found.asked)
-            else:
-                jobs.add_prepared(found.asked)
+            jobs.add_prepared(self._again(context))
         except ReCamError as error:
             return self.refuse(error)
         return {"FINISHED"}
 
-    def _again(self, context: bpy.types.Context) -> take_work.Again:
+    def _again(self, context: bpy.types.Context) -> reshoot.Prepared:
         scene, strip = self.find(context)
-        found = take_work.again(scene, strip, next_seed=self.seed == "next")
-        if found.note:
-            self.report({"WARNING"}, found.note)
-        return found
+        return take_work.again(scene, strip, next_seed=self.seed == "next")
 
 
 class RECAM_OT_copy_take_settings(_OfTake, bpy.types.Operator):
@@ -265,7 +254,7 @@ class RECAM_OT_load_takes(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Say why not, where the button is grey."""
-        scene = compat.sequencer_scene(context)
+        scene = fixes.edit_of(context)
         if scene is None or request.chosen_footage(scene) is None:
             cls.poll_message_set("Select the strip whose takes to load")
             return False
@@ -276,7 +265,8 @@ class RECAM_OT_load_takes(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         """Look through the folder, a file at a time."""
-        scene = compat.sequencer_scene(context)
+        scene = fixes.edit_of(context)
+        assert scene is not None  # poll has seen to it
         footage = getattr(request.chosen_footage(scene), "name", "")
         folder = takes.folder_for(bpy.data.filepath, runtime.user_folder())
 

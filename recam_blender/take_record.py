@@ -57,12 +57,6 @@ def present_job(scene: bpy.types.Scene, strip: Any) -> Job:
     return dataclasses.replace(job, origin=origin)
 
 
-def missing_files(job: Job) -> list[str]:
-    """The files that a job reads and that are gone: what was made for it alone does not outlive it."""
-    every = [*job.footage.files, *job.settings.depth.files]
-    return [each for each in dict.fromkeys(every) if not os.path.isfile(each)]
-
-
 def next_seed(scene: bpy.types.Scene, strip: Any) -> int:
     """The next seed after a take's that no take of its footage has."""
     takes = list_takes(scene, footage_of(scene, strip))
@@ -115,11 +109,6 @@ def request_of(scene: bpy.types.Scene, strip: Any) -> Request:
     frame = job.origin.camera_frame - (job.origin.frame_start - start)
     _, found = planning.camera_time(asked, scene, footage)
     return asked if abs(found - frame) < 1e-3 else dataclasses.replace(asked, camera_frame=frame)
-
-
-def with_seed(asked: Request, seed: int) -> Request:
-    """The same, but for the seed."""
-    return dataclasses.replace(asked, seed=seed)
 
 
 def _depth(job: Job) -> dict[str, Any]:

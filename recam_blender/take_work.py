@@ -11,10 +11,9 @@ from typing import Any
 import bpy
 
 from ..backend.contract import Progress
-from . import assistant, compat, needs, planning, reshoot, runtime, sequencer, take_files, take_record, takes
+from . import assistant, compat, needs, planning, remake, reshoot, runtime, sequencer, take_files, take_record, takes
 from .errors import ReCamError
 from .planning import Step
-from .request import Request
 from .take_list import find, look_again, path_of
 from .texts import listed, plural, tr
 from .ties import footage_of, list_takes, sounds_of
@@ -26,44 +25,21 @@ REMOVE, LOAD = "take_remove", "take_load"
 # Again
 
 
-@dataclass(frozen=True)
-class Again:
-    """A take that is to be made once more.
-
-    Attributes:
-        asked: its job, frozen as it was; or, where files that it needs are gone, what is asked for of Blender as it is
-            now instead.
-        note: what is other than it was, as a sentence.
-    """
-
-    asked: reshoot.Prepared | Request
-    note: str = ""
-
-
-def again(scene: bpy.types.Scene, strip: Any, *, next_seed: bool = False) -> Again:
+def again(scene: bpy.types.Scene, strip: Any, *, next_seed: bool = False) -> reshoot.Prepared:
     """The job of a take once more, with its own seed or the next one.
 
-    The job is made as it is in the record, whatever became of the camera's keys. Where what was made for that job alone
-    (depth, intermediate pictures) is gone, the same settings are asked for anew.
+    The job is made as it is in the record, whatever became of the camera's keys.
 
     Raises:
         ReCamError: with the reason, in words.
     """
     job = take_record.present_job(scene, strip)
-    seed = take_record.next_seed(scene, strip) if next_seed else job.settings.seed
-    missing = take_record.missing_files(job)
-    if not missing:
-        return Again(reshoot.again(job, seed, compat.span(strip)))
-    made_for_it = bool(job.settings.depth.identity or job.footage.identity)
-    if not made_for_it:
+    missing = remake.missing_files(job)
+    if missing:
         template = tr("{take} cannot be made again, as {file!r} is gone: put it back, or ask for another take.")
         raise ReCamError(template.format(take=strip.name, file=missing[0]))
-    asked = take_record.with_seed(take_record.request_of(scene, strip), seed)
-    note = tr(
-        "What was rendered for {take} is gone, so it is asked for anew with its settings: "
-        "the cameras are as they are keyed now."
-    )
-    return Again(asked, note.format(take=strip.name))
+    seed = take_record.next_seed(scene, strip) if next_seed else job.settings.seed
+    return remake.again(job, seed, compat.span(strip))
 
 
 # Back into the sequencer

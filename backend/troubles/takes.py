@@ -83,8 +83,8 @@ GROUP = Group(
                 "Strip … has no record of how it was made that this version of ReCam can read.",
                 "… cannot be made again, as … is gone: put it back, or ask for another take.",
                 (
-                    "What was rendered for … is gone, so it is asked for anew with its settings: the cameras are "
-                    "as they are keyed now."
+                    "What was rendered for the take before is gone, and was rendered anew: with the cameras as they "
+                    "were then, and all else as it is now."
                 ),
                 "There is no camera … any more: … stays as it was.",
                 "The seed … is larger than the panel can hold: it stays as it was.",

@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 import pytest
 import shots
-from timeline import strips
+from timeline import new_effect, span, strips
 
 FOLDER = "recam"
 
@@ -68,9 +68,9 @@ def test_a_take_is_made_again_whatever_became_of_its_camera(recam, edit, made, w
     before = job_without_place(first)
     bpy.data.objects.remove(edit.camera)
     strips(edit)["clip"].name = "hero"
-    found = work.again(edit, first)
-    assert found.note == ""
-    (take,) = drain(recam, recam("reshoot").make(found.asked)).takes
+    outcome = drain(recam, recam("remake").remake(work.again(edit, first)))
+    (take,) = outcome.takes
+    assert outcome.notes == ()
     second = strips(edit)[take.strip]
     assert take.strip == "hero_Target_v001"
     after = job_without_place(second)
@@ -87,7 +87,7 @@ def test_a_take_that_was_moved_is_made_again_where_it_stands(recam, edit, made, 
     compat = recam("compat")
     for strip in (strips(edit)["clip"], first):
         compat.set_content_start(strip, compat.content_start(strip) + 100)
-    (take,) = drain(recam, recam("reshoot").make(work.again(edit, first).asked)).takes
+    (take,) = drain(recam, recam("remake").remake(work.again(edit, first))).takes
     second = strips(edit)[take.strip]
     assert compat.span(second) == compat.span(first) == (shots.START + 100, shots.START + 100 + shots.FRAMES)
 
@@ -99,8 +99,8 @@ def test_the_next_seed_is_one_that_no_take_has(recam, edit, made, work):
         job = json.loads(strip["recam"]["job"])
         job["settings"]["seed"] = seed
         strip["recam"]["job"] = json.dumps(job)
-    assert work.again(edit, first, next_seed=True).asked.shots[0].job.settings.seed == 7
-    assert work.again(edit, first).asked.shots[0].job.settings.seed == 5
+    assert work.again(edit, first, next_seed=True).shots[0].job.settings.seed == 7
+    assert work.again(edit, first).shots[0].job.settings.seed == 5
 
 
 def test_the_queue_makes_it_again(recam, edit, made, work, folder):
@@ -108,8 +108,8 @@ def test_the_queue_makes_it_again(recam, edit, made, work, folder):
 
     first = made()
     jobs = recam("jobs")
-    entry = jobs.add_prepared(work.again(edit, first).asked)
-    assert (entry.stage, entry.request.strip) == ("waiting", "clip")
+    entry = jobs.add_prepared(work.again(edit, first))
+    assert (entry.stage, entry.request.strip) == ("preparing", "clip")
     end = time.monotonic() + 60
     while jobs.entries():
         assert time.monotonic() < end
@@ -119,16 +119,48 @@ def test_the_queue_makes_it_again(recam, edit, made, work, folder):
     jobs.clear()
 
 
-def test_what_was_rendered_for_a_take_and_is_gone_is_asked_for_anew(recam, edit, made, work, folder):
+def test_the_depth_of_the_scene_is_rendered_again_for_the_trajectory_of_the_take(
+    recam, edit, made, work, backend_python
+):
+    """Changed keys change nothing: neither the trajectories, nor where the depth is rendered from."""
+    bpy.ops.mesh.primitive_plane_add(size=40, location=(0, 5, 0), rotation=(np.pi / 2, 0, 0))
+    plane = bpy.context.object
+    if plane.name not in edit.objects:
+        edit.collection.objects.link(plane)
+    source = shots.add_camera(edit, "Source", move=0.5)
+    target = shots.add_camera(edit, "Mover", move=1.0)
+    first = made(camera=target, source_camera=source)
+    before = recam("take_record").job_of(first)
+    assert not any(os.path.exists(each) for each in before.settings.depth.files)
+    for camera in (source, target):
+        camera.animation_data_clear()
+        camera.location = (20.0, -40.0, 3.0)
+    outcome = drain(recam, recam("remake").remake(work.again(edit, first)))
+    (take,) = outcome.takes
+    after = take.job
+    assert (after.target, after.source, after.footage, after.lens) == (
+        before.target, before.source, before.footage, before.lens
+    )  # fmt: skip
+    assert after.origin == before.origin
+    assert "scene" in take.result.depth
+    assert "rendered anew" in outcome.notes[0]
+    one, other = (
+        shots.frames_of(backend_python, os.path.join(os.path.dirname(take.path), f"{each}.mp4"))
+        for each in (first.name, take.strip)
+    )
+    assert shots.psnr(one, other) > 45
+
+
+def test_the_pictures_of_an_effect_are_rendered_again_for_its_take(recam, edit, made, work):
+    blur = new_effect(edit, "GAUSSIAN_BLUR", 3, *span(strips(edit)["clip"]), strips(edit)["clip"])
+    edit.recam.pinned = blur.name
     first = made(camera=edit.camera)
-    job = json.loads(first["recam"]["job"])
-    files = [str(folder / "gone.exr")] * shots.FRAMES
-    job["settings"]["depth"] |= {"kind": "scene", "files": files, "identity": "abc"}
-    first["recam"]["job"] = json.dumps(job)
-    found = work.again(edit, first, next_seed=True)
-    assert isinstance(found.asked, recam("request").Request)
-    assert (found.asked.depth, found.asked.camera, found.asked.seed) == ("scene", "Target", 1)
-    assert "asked for anew" in found.note
+    before = recam("take_record").job_of(first)
+    assert before.footage.identity
+    edit.camera.animation_data_clear()
+    (take,) = drain(recam, recam("remake").remake(work.again(edit, first))).takes
+    assert take.job.target == before.target
+    assert take.job.footage.identity == before.footage.identity
 
 
 def test_footage_that_is_gone_is_told(recam, edit, made, work, folder):
