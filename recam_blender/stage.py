@@ -18,12 +18,16 @@ import bpy
 NAME = "ReCam's stage"
 """What these scenes are called, for handlers that are told of every scene's frames."""
 
+removed = 0
+"""How many there were. After each Blender tells, of all other scenes, of all that they hold."""
+
 _PAST_ALL_FRAMES = 1_048_574
 
 
 @contextmanager
 def on_stage(scene: bpy.types.Scene, cameras: Sequence[bpy.types.Object]) -> Iterator[bpy.types.Scene]:
     """A scene with these cameras alone, which evaluates them as ``scene`` would; nobody else is told of its frames."""
+    global removed
     stage = bpy.data.scenes.new(NAME)
     try:
         render = stage.render
@@ -39,6 +43,7 @@ def on_stage(scene: bpy.types.Scene, cameras: Sequence[bpy.types.Object]) -> Ite
             yield stage
     finally:
         bpy.data.scenes.remove(stage)
+        removed += 1
 
 
 # The rate is that of cached files. Simplified geometry is another one to whom stands on it.

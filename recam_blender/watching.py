@@ -71,6 +71,7 @@ class Seen:
         rate: of the take, frames per second.
         size: of the footage, pixels; 0, 0 where it is not known.
         camera_scene: the scene that the cameras move in.
+        unit: metres per unit of that scene.
         offset: a frame of that scene, less the frame of the timeline at the same instant.
         targets: the target cameras, one per cut.
         source: the source camera over all the frames; None where none is chosen.
@@ -86,6 +87,7 @@ class Seen:
     rate: Fraction = Fraction(24)
     size: tuple[int, int] = (0, 0)
     camera_scene: str = ""
+    unit: float = 1.0
     offset: float = 0.0
     targets: tuple[Path, ...] = ()
     source: Path | None = None
@@ -151,6 +153,7 @@ def touch() -> None:
 def forget() -> None:
     """Nothing has been looked at: another file is open."""
     _watched.clear()
+    _forgiven.clear()
 
 
 def size_of(scene: bpy.types.Scene, strip: Any) -> tuple[int, int]:
@@ -186,8 +189,9 @@ def _look(scene: bpy.types.Scene) -> Seen:
         return Seen(**told, trouble=str(error))
     scale = camera_scene.unit_settings.scale_length
     moved = movement.of(targets[0].matrices, targets[0].millimetres, scale)
-    stamp = _stamp(asked, strip, [*targets, *([source] if source else [])])
-    return Seen(**told, targets=targets, source=source, movement=moved, stamp=stamp)
+    paths = [*targets, *([source] if source else [])]
+    stamp = _stamp((asked, compat.span(strip), compat.content_start(strip), scale, camera_scene.name, offset), paths)
+    return Seen(**told, unit=scale, targets=targets, source=source, movement=moved, stamp=stamp)
 
 
 def _targets(
@@ -220,8 +224,9 @@ def _thinned(start: int, stop: int) -> list[int]:
     return frames if frames[-1] == stop - 1 else [*frames, stop - 1]
 
 
-def _stamp(asked: Request, strip: Any, paths: list[Path]) -> str:
-    digest = hashlib.sha256(repr((asked, compat.span(strip), compat.content_start(strip))).encode())
+def _stamp(told: tuple[Any, ...], paths: list[Path]) -> str:
+    names = [(each.name, each.frames[0], each.frames[-1]) for each in paths]
+    digest = hashlib.sha256(repr((told, names)).encode(errors="surrogateescape"))
     for path in paths:
         # To what can be seen: a constraint's rounding must not make every look a new one.
         digest.update(np.round(path.matrices, 5).tobytes())
@@ -283,18 +288,41 @@ def _inputs(scene: bpy.types.Scene) -> tuple[Any, ...]:
     strip = chosen_footage(scene)
     return (
         None if strip is None else (strip.name, *compat.span(strip), compat.content_start(strip)),
-        tuple(getattr(settings, name) for name in _SETTINGS),
-        *(each.name if each else "" for each in (settings.camera, settings.source_camera, settings.camera_scene)),
-        scene.camera.name if scene.camera else "",
+        tuple(_plain(getattr(settings, name)) for name in _names(settings) if name not in _UNSEEN),
+        settings.prompt_text.as_string() if settings.prompt_text else "",
         (scene.use_preview_range, scene.frame_preview_start, scene.frame_preview_end),
         (render.resolution_x, render.resolution_y, render.resolution_percentage, render.fps, render.fps_base),
+        # The cameras may move in another scene. Of markers, and of time, Blender does not always tell.
+        tuple(map(_cameras, bpy.data.scenes)),
     )
 
 
-_SETTINGS = (
-    *("engine", "quality", "seed", "depth", "depth_path", "depth_scale", "subject_distance", "use_lens", "lens"),
-    *("use_camera_frame", "camera_frame", "range", "handles", "size", "width", "height", "pinned"),
-)
+_UNSEEN = {
+    *("rna_type", "show_path", "show_frusta", "show_numbers", "frustum_step", "frustum_size"),
+    *("lock_seed", "keep_forecast", "take_index"),
+}
+"""The settings that change no take."""
+
+
+def _names(settings: Any) -> Iterator[str]:
+    return (each.identifier for each in settings.bl_rna.properties)
+
+
+def _plain(value: Any) -> Any:
+    """Nothing of Blender's is kept from one tick to the next."""
+    return value.name_full if isinstance(value, bpy.types.ID) else value
+
+
+def _cameras(scene: bpy.types.Scene) -> tuple[Any, ...]:
+    """Which camera a scene has when, and by what rules it is read."""
+    render, cameras = scene.render, [scene.camera, *(each.camera for each in scene.timeline_markers)]
+    return (
+        scene.name,
+        tuple((each.name_full, each.hide_render) if each else "" for each in cameras),
+        tuple(each.frame for each in scene.timeline_markers),
+        (render.frame_map_old, render.frame_map_new, render.pixel_aspect_x, render.pixel_aspect_y),
+        scene.unit_settings.scale_length,
+    )
 
 
 def redraw() -> None:
@@ -308,15 +336,24 @@ def redraw() -> None:
 
 @persistent
 def _after_update(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph | None = None) -> None:
-    if not scene.name.startswith(stage.NAME) and not _only_rebuilt(depsgraph):
+    if not scene.name.startswith(stage.NAME) and not _is_of_a_stage(scene, depsgraph):
         touch()
 
 
-def _only_rebuilt(depsgraph: bpy.types.Depsgraph | None) -> bool:
-    """Whether nothing has changed but that some scene is gone, such as a stage: looking must not lead to looking again.
+_forgiven: dict[str, int] = {}
+"""For each scene, how many stages there were when it was last told of because one of them had gone."""
 
-    Blender then tells, of every other scene, of all that it holds, as neither moved nor reshaped.
-    """
+
+def _is_of_a_stage(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph | None) -> bool:
+    """Whether nothing has changed but that a stage is gone: looking must not lead to looking again."""
+    if _forgiven.get(scene.name, 0) == stage.removed or not _only_rebuilt(depsgraph):
+        return False
+    _forgiven[scene.name] = stage.removed
+    return True
+
+
+def _only_rebuilt(depsgraph: bpy.types.Depsgraph | None) -> bool:
+    """Whether Blender tells of all in a scene as neither moved nor reshaped, as it does when another scene is gone."""
     updates = list(depsgraph.updates) if depsgraph is not None else []
     held = (bpy.types.Scene, bpy.types.Object, bpy.types.Collection)
     return any(isinstance(each.id, bpy.types.Collection) for each in updates) and not any(

@@ -155,3 +155,69 @@ def test_looking_leads_to_no_further_looking_and_every_change_does(recam, edit, 
         change()
         bpy.context.view_layer.update()
         assert watched.stale
+
+
+@pytest.fixture
+def noticed(recam, edit, look):
+    """Whether a change is, of which Blender tells or which is cheap to see."""
+    bpy.context.window.scene = edit
+    watching = recam("watching")
+
+    def noticed(change):
+        for _ in range(2):  # new keys are told of twice
+            bpy.context.view_layer.update()
+            look()
+        bpy.context.view_layer.update()
+        watched = watching._watched[edit.name]
+        assert not watched.stale
+        assert watching._inputs(edit) == watched.inputs
+        change()
+        bpy.context.view_layer.update()
+        return watched.stale or watching._inputs(edit) != watched.inputs
+
+    return noticed
+
+
+def test_what_leaves_the_scene_is_noticed(edit, noticed):
+    target = bpy.data.objects.new("what it looks at", None)
+    edit.collection.objects.link(target)
+    camera = shots.add_camera(edit, "Looks")
+    track = camera.constraints.new("TRACK_TO")
+    track.target = target
+    assert noticed(lambda: bpy.data.objects.remove(target))
+    assert noticed(lambda: camera.constraints.remove(track))
+    assert noticed(lambda: edit.collection.objects.unlink(bpy.data.objects["Target"]))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda edit: setattr(edit.unit_settings, "scale_length", 0.01),
+        lambda edit: setattr(edit.render, "frame_map_new", 200),
+        lambda edit: setattr(edit.render, "pixel_aspect_x", 2),
+        lambda edit: setattr(edit.recam, "subject_distance", 9),
+        lambda edit: setattr(edit.camera, "name", "Another name"),
+        lambda edit: setattr(edit.timeline_markers["two"], "frame", shots.START + 5),
+        lambda edit: setattr(edit.timeline_markers["two"].camera, "hide_render", True),
+        lambda edit: setattr(edit.timeline_markers["two"], "camera", bpy.data.objects["Third"]),
+        lambda edit: edit.timeline_markers.remove(edit.timeline_markers["two"]),
+        lambda edit: setattr(strips(edit)["clip"], "name", "another clip"),
+    ],
+)
+def test_what_blender_does_not_always_tell_of_is_noticed(edit, look, noticed, change):
+    """Then the stamp is another one too, or what was drawn of it would stay."""
+    for number, name in enumerate(("one", "two")):
+        camera = shots.add_camera(edit, name.title(), move=number)
+        edit.timeline_markers.new(name, frame=shots.START + 4 * number).camera = camera
+    shots.add_camera(edit, "Third", move=5)
+    edit.camera = bpy.data.objects["One"]
+    before = look().stamp
+    assert noticed(lambda: change(edit))
+    assert look().stamp != before
+
+
+def test_what_only_shows_something_else_is_not_looked_at(edit, noticed):
+    assert not noticed(lambda: setattr(edit.recam, "show_path", not edit.recam.show_path))
+    assert not noticed(lambda: setattr(edit.recam, "take_index", 1))
+    assert not noticed(lambda: edit.frame_set(5))
+    assert noticed(lambda: setattr(edit.recam, "mask", not edit.recam.mask))
