@@ -12,7 +12,7 @@ from typing import Any
 import bpy
 import numpy as np
 
-from . import compat, planning, sequencer, steadiness, watching
+from . import compat, planning, sequencer, steadiness, take_list, watching
 from .needs import Button
 from .overlay import draw, frusta
 from .request import GENERATES, USES_DEPTH, chosen_footage, size_of_take
@@ -65,6 +65,7 @@ def doubts(scene: bpy.types.Scene, seen: Seen | None) -> tuple[Doubt, ...]:
     if strip is None or camera_scene is None or not seen.targets:
         return ()
     return (
+        *_of_file(scene, strip),
         *_of_movement(scene, seen, camera_scene),
         *_of_network(scene, seen),
         *_of_shape(scene, seen, camera_scene),
@@ -228,6 +229,13 @@ def _differ(one: float, other: float) -> bool:
 
 
 # The footage
+
+
+def _of_file(scene: bpy.types.Scene, strip: Any) -> Iterator[Doubt]:
+    """Whether it is there: Blender shows a strip of missing media like others, but for its colour."""
+    path = take_list.path_of(scene, strip)
+    if path and not take_list.is_there(path):
+        yield Doubt(tr("The file of strip {name!r} is missing: {path!r}.").format(name=strip.name, path=path))
 
 
 def _of_footage(scene: bpy.types.Scene, seen: Seen, strip: Any) -> Iterator[Doubt]:

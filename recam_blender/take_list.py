@@ -28,7 +28,7 @@ _COMPARED, _BEFORE_SOLO = "compared", "before_solo"
 _VERSION = re.compile(r"_v([0-9]{1,9})$")
 _LONGEST = 64
 
-# A take that is gone is seen within so long; looking takes at most so much of any second, but for one slow look.
+# A file that is gone is seen within so long; looking takes at most so much of any second, but for one slow look.
 _LOOK_SECONDS = 2.0
 _LOOK_BUDGET = 0.01
 _MOST_KEPT = 512
@@ -86,7 +86,7 @@ def takes(scene: bpy.types.Scene, footage: Any) -> list[Take]:
 def describe(scene: bpy.types.Scene, strip: Any) -> Take:
     """What is known of a take's strip. Quick: for drawing."""
     path = path_of(scene, strip)
-    return Take(strip.name, version_of(path), path, _there(path), not strip.mute, told_of(strip))
+    return Take(strip.name, version_of(path), path, is_there(path), not strip.mute, told_of(strip))
 
 
 def newest_first(scene: bpy.types.Scene, strips: Sequence[Any]) -> list[Any]:
@@ -269,8 +269,8 @@ _budget = [0.0, 0.0]
 """Since when, and how long the disk was looked at since."""
 
 
-def _there(path: str) -> bool:
-    """Whether a take is there, as far as is known: a disk may be slow, and panels are drawn many times a second."""
+def is_there(path: str) -> bool:
+    """Whether a path is there, as far as is known: a disk may be slow, and panels are drawn many times a second."""
     now = time.monotonic()
     looked, there = _looks.get(path, (-math.inf, True))
     if now - _budget[0] > 1:

@@ -263,6 +263,17 @@ def test_depth_of_its_own_lets_a_camera_pass(edit, doubts):
     assert texts(doubts()) == []
 
 
+def test_footage_that_is_gone_is_told_before_the_button_is_pressed(recam, edit, doubts, folder):
+    (folder / "clip.mkv").rename(folder / "elsewhere.mkv")
+    recam("take_list").look_again()
+    (told,) = texts(doubts())
+    assert told.startswith("The file of strip 'clip' is missing")
+    assert "clip.mkv" in told
+    (folder / "elsewhere.mkv").rename(folder / "clip.mkv")
+    recam("take_list").look_again()
+    assert texts(doubts()) == []
+
+
 # How the footage was held
 
 
