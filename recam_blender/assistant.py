@@ -85,6 +85,7 @@ def _answer(
     done = False
     try:
         while True:
+            ended = worker.ended
             for event in worker.poll():
                 if isinstance(event, client.Progressed):
                     latest = Progress.from_json(event.progress)
@@ -93,6 +94,9 @@ def _answer(
                 if isinstance(event, client.Finished):
                     return event.result
                 raise ReCamError(_reason(event))
+            # Somebody else has closed it: it tells nobody.
+            if ended:
+                raise ReCamError(ended)
             _check(key, ticket)
             yield Step(latest, idle=True)
     finally:

@@ -105,3 +105,15 @@ def tail(path: str) -> str:
     except OSError as error:
         return tr("(it cannot be read: {reason})").format(reason=error.strerror)
     return "\n".join(lines[-_TAIL_LINES:]).strip()
+
+
+def remove_preview(path: str) -> None:
+    """What a worker that was killed could not clear away: a picture in a folder of its own. Nothing else goes."""
+    folder = os.path.dirname(path)
+    if not os.path.basename(folder).startswith("recam-"):
+        return
+    for name in (os.path.basename(path), os.path.splitext(os.path.basename(path))[0] + ".part"):
+        with contextlib.suppress(OSError):
+            os.remove(os.path.join(folder, name))
+    with contextlib.suppress(OSError):
+        os.rmdir(folder)

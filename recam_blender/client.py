@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from .child import LONGEST_LINE, backend_environment, how_it_ended, lines, start, tail
+from .child import LONGEST_LINE, backend_environment, how_it_ended, lines, remove_preview, start, tail
 from .texts import tr
 
 PROTOCOL = 1
@@ -170,6 +170,16 @@ class Worker:
         return bool(self._leaving)
 
     @property
+    def ended(self) -> str:
+        """Why nothing is heard of it any more, as a sentence; empty while something may be."""
+        return self._over or (tr("The worker has been closed.") if self._closing else "")
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody waits for what comes of a job."""
+        return bool(self._running)
+
+    @property
     def pid(self) -> int:
         """The process."""
         return self._process.pid
@@ -188,8 +198,8 @@ class Worker:
         until = time.monotonic() + timeout
         while True:
             with self._lock:
-                if self._over or self._closing:
-                    raise WorkerError(self._over or tr("The worker has been closed."))
+                if self.ended:
+                    raise WorkerError(self.ended)
                 if self._greeting is not None:
                     return self._greeting
                 if time.monotonic() > until:
@@ -213,8 +223,8 @@ class Worker:
                 raise WorkerError(tr("The worker is busy with another job."))
             self._running = job_id
             self._silent = 0.0
-            if self._over or self._closing:
-                self._finish(Failed(job_id, self._over or tr("The worker has been closed."), "died"))
+            if self.ended:
+                self._finish(Failed(job_id, self.ended, "died"))
             elif self._leaving:
                 self._waiting = message
             else:
@@ -355,7 +365,7 @@ class Worker:
                         self._note_rubbish(line)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(1.0)
-        _remove_preview(self._preview)
+        remove_preview(self._preview)
         self._give_up(how_it_ended(self._process.returncode), "died")
 
     def _understand(self, line: bytes) -> bool:
@@ -432,15 +442,3 @@ class Worker:
 def _encode(message_id: str, method: str, params: dict[str, Any]) -> bytes:
     message = {"jsonrpc": "2.0", "id": message_id, "method": method, "params": params}
     return json.dumps(message, allow_nan=False).encode("ascii") + b"\n"
-
-
-def _remove_preview(path: str) -> None:
-    """What a worker that was killed could not clear away: a picture in a folder of its own. Nothing else goes."""
-    folder = os.path.dirname(path)
-    if not os.path.basename(folder).startswith("recam-"):
-        return
-    for name in (os.path.basename(path), os.path.splitext(os.path.basename(path))[0] + ".part"):
-        with contextlib.suppress(OSError):
-            os.remove(os.path.join(folder, name))
-    with contextlib.suppress(OSError):
-        os.rmdir(folder)

@@ -189,9 +189,10 @@ def _worker(python: str, engine: str) -> Generator[Step, None, client.Worker]:
         yield waiting
     worker = runtime.worker(python)
     while worker.greeting is None:
-        for event in worker.poll():
-            if isinstance(event, client.Died):
-                raise ReCamError(event.message)
+        # Of its death another may have been told.
+        if worker.ended:
+            raise ReCamError(worker.ended)
+        worker.poll()
         yield waiting
     runtime.check_version(worker.greeting)
     if engine not in worker.greeting.get("engines", (engine,)):
@@ -276,6 +277,7 @@ def _follow(worker: client.Worker, job: str) -> Generator[Step, None, Result]:
     latest = Progress(phase="Starting", step=0, total=0)
     try:
         while True:
+            ended = worker.ended
             for event in worker.poll():
                 if isinstance(event, client.Progressed):
                     latest = Progress.from_json(event.progress)
@@ -283,6 +285,9 @@ def _follow(worker: client.Worker, job: str) -> Generator[Step, None, Result]:
                     return Result.from_json(event.result)
                 else:
                     raise ReCamError(event.message)
+            # Somebody else has closed it: it tells nobody.
+            if ended:
+                raise ReCamError(ended)
             yield Step(latest, idle=True)
     except GeneratorExit:
         worker.cancel(job)

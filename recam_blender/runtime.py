@@ -61,8 +61,13 @@ def worker(python: str = "", name: str = TAKES) -> client.Worker:
     """
     interpreter = environment.backend_python(python)
     started_by, found = _workers.get(name, ("", None))
-    if found is not None and (not found.alive or interpreter != started_by):
-        _stop(name)
+    if found is not None and not found.alive:
+        # Not closed: who waits for its job is still to hear how it ended.
+        del _workers[name]
+        found = None
+    # One of another interpreter is not taken away from whom it works for.
+    if found is not None and interpreter != started_by and not found.busy:
+        _leave(name)
         found = None
     if found is None:
         try:
@@ -88,19 +93,20 @@ def forget() -> None:
 
 def let_go() -> None:
     """End the worker for takes gently, without waiting for it. No harm where there is none."""
-    _, found = _workers.pop(TAKES, ("", None))
-    if found is not None:
-        threading.Thread(target=found.close, name="recam worker leaves").start()
+    if TAKES in _workers:
+        _leave(TAKES)
+
+
+def _leave(name: str) -> None:
+    _, found = _workers.pop(name)
+    threading.Thread(target=found.close, name="recam worker leaves").start()
 
 
 def stop_worker() -> None:
     """End the workers, gently if they listen."""
-    for name in list(_workers):
-        _stop(name)
-
-
-def _stop(name: str) -> None:
-    _workers.pop(name)[1].close()
+    while _workers:
+        _, (_, found) = _workers.popitem()
+        found.close()
 
 
 def known_engines(interpreter: str) -> tuple[str, ...]:

@@ -104,6 +104,55 @@ def test_a_worker_that_is_killed_ends_one_job_and_not_the_queue(recam, edit, job
     assert shots.left_behind(folder) == ["clip.mkv"]
 
 
+def test_who_needs_another_worker_takes_away_no_end(recam, edit, jobs, ask, folder):
+    """The next job is prepared while this one runs: it may see first that there is no worker any more."""
+    runtime = recam("runtime")
+    first = jobs.add(ask())
+    work(jobs, lambda: first.stage == "running" and first.progress.total > 1)
+    gone = runtime.worker()
+    os.kill(gone.pid, signal.SIGKILL)
+    while gone.alive:
+        time.sleep(0.001)
+    assert runtime.worker() is not gone
+    work(jobs, drained(jobs), seconds=20)
+    assert "SIGKILL" in jobs.messages()[-1].text
+
+
+def test_a_worker_that_is_closed_ends_what_waits_for_it(recam, edit, jobs, ask, folder):
+    """As set-up does, which changes the environment that the worker runs in."""
+    runtime, assistant, errors = recam("runtime"), recam("assistant"), recam("errors")
+    first = jobs.add(ask())
+    work(jobs, lambda: first.stage == "running" and first.progress.total > 1)
+    question = assistant.ask("trash", {"paths": [str(folder / "nothing")]})
+    while next(question).progress.phase != "starting" or not runtime._workers[runtime.QUESTIONS][1].busy:
+        time.sleep(0.005)
+    runtime.stop_worker()
+    with pytest.raises(errors.ReCamError, match="has been closed"):
+        recam("tasks").drain(question)
+    assert not assistant.asking()
+    work(jobs, drained(jobs), seconds=20)
+    assert "has been closed" in jobs.messages()[-1].text
+    jobs.add(ask())
+    jobs.advance()
+    runtime.stop_worker()
+    work(jobs, drained(jobs), seconds=20)  # whether it had said hello by then or not
+
+
+def test_another_interpreter_waits_until_the_worker_has_done(
+    recam, edit, jobs, ask, folder, backend_python, monkeypatch
+):
+    runtime = recam("runtime")
+    first = jobs.add(ask())
+    work(jobs, lambda: first.stage == "running" and first.progress.total > 1)
+    worker = runtime.worker()
+    place, name = os.path.split(backend_python)
+    monkeypatch.setenv("RECAM_PYTHON", os.path.join(place, ".", name))
+    jobs.add(ask())
+    work(jobs, drained(jobs))
+    assert [each.icon for each in jobs.messages()] == ["CHECKMARK", "CHECKMARK"]
+    assert runtime.worker() is not worker
+
+
 def test_what_cannot_be_made_is_told_and_the_rest_goes_on(edit, jobs, ask, folder):
     jobs.add(ask(camera="Nobody"))
     jobs.add(ask())
