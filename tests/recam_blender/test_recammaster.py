@@ -222,10 +222,10 @@ def test_cancelling_while_it_samples_leaves_nothing_and_the_next_take_is_whole(
     assert time.monotonic() - started < 1, "cancelling holds Blender up"
     assert shots.left_behind(folder) == ["clip.mkv"]
     assert before == {name: len(getattr(bpy.data, name)) for name in before}
-    worker = recam("runtime")._worker
+    worker = recam("runtime").worker(backend_python)
     (take,) = run(asked()).takes
     assert os.path.basename(take.path) == "clip_Target_v001.mp4"
-    assert recam("runtime")._worker is worker, "the worker had to be killed"
+    assert recam("runtime").worker(backend_python) is worker, "the worker had to be killed"
     assert worker.alive
     assert preview
     assert not os.path.exists(os.path.dirname(preview))

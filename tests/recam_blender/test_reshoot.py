@@ -377,20 +377,12 @@ def test_a_take_goes_to_its_scene_though_the_user_has_moved_on(edit, asked, reca
 
 
 def test_a_strip_that_was_deleted_meanwhile_still_gets_its_take(edit, asked, recam, folder, backend_python):
-    work = recam("reshoot").reshoot(asked(folder=str(folder)), python=backend_python)
-    gone = False
-    while True:
-        try:
-            step = next(work)
-        except StopIteration as end:
-            outcome = end.value
-            break
-        if step.idle and not gone:
-            strips(edit).remove(strips(edit)["clip"])
-            gone = True
-        time.sleep(0.01)
+    reshoot, tasks = recam("reshoot"), recam("tasks")
+    prepared = tasks.drain(reshoot.prepare(asked(folder=str(folder)), str(folder), python=backend_python))
+    strips(edit).remove(strips(edit)["clip"])
+    outcome = tasks.drain(reshoot.make(prepared, python=backend_python))
     assert outcome.takes[0].strip in strips(edit)
-    assert any("clip" in warning for warning in outcome.warnings)
+    assert any("'clip' is no longer in scene" in note for note in outcome.notes)
 
 
 def test_a_view_transform_that_changes_the_take_is_told(edit, asked, run, folder):
