@@ -28,8 +28,11 @@ _GAP = 10
 # What is left of a region's width for all that stands in a row of a box.
 _AROUND = 64
 
-_PARTS = re.compile(r"[\u3000-\u9fff\uac00-\ud7a3\uff00-\uffef]|[^ \u3000-\u9fff\uac00-\ud7a3\uff00-\uffef]+| +")
-"""What a line may be broken between: words, and the letters of scripts that have no blanks."""
+_PARTS = re.compile(
+    r"[0-9][0-9.,]* (?:mm|cm|m|fps|min|s|h|%)(?![A-Za-z])[.,:;]?"
+    r"|[\u3000-\u9fff\uac00-\ud7a3\uff00-\uffef]|[^ \u3000-\u9fff\uac00-\ud7a3\uff00-\uffef]+| +"
+)
+"""What a line may be broken between: words, numbers with their units, the letters of scripts that have no blanks."""
 
 ICONS = {"done": "CHECKMARK", "cancelled": "CANCEL", "failed": "ERROR"}
 """Of how a task ended."""

@@ -37,6 +37,7 @@ from . import (
     steadiness,
     take_operators,
     take_panel,
+    take_work,
     tasks,
     temporary,
     translation,
@@ -89,6 +90,7 @@ def _after_undo(*_: object) -> None:
 def _after_load(*_: object) -> None:
     """A job does not survive its file, and neither does its message."""
     jobs.clear()
+    take_work.drop()
     runtime.forget()
     temporary.remove_leftovers()
 

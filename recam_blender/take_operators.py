@@ -348,6 +348,20 @@ class RECAM_OT_remove_take(_OfTake, bpy.types.Operator):
         layout.prop(self, "files")
 
 
+class RECAM_OT_clear_take_messages(bpy.types.Operator):
+    """Show no more how the loading and removing of takes ended"""
+
+    bl_idname = "recam.clear_take_messages"
+    bl_label = "Clear"
+    bl_options = {"INTERNAL"}
+
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        """Forget it; what is under way goes on."""
+        for key in (take_work.LOAD, take_work.REMOVE):
+            tasks.forget(key)
+        return {"FINISHED"}
+
+
 CLASSES = (
     RECAM_OT_compare,
     RECAM_OT_show_take,
@@ -359,4 +373,5 @@ CLASSES = (
     RECAM_OT_reveal_take,
     RECAM_OT_load_takes,
     RECAM_OT_remove_take,
+    RECAM_OT_clear_take_messages,
 )

@@ -170,7 +170,7 @@ def _details(context: bpy.types.Context, layout: bpy.types.UILayout, take: take_
     if told.frames:
         parts.append(plural(told.frames, "1 frame", "{count} frames").format(count=told.frames))
     if told.invented is not None:
-        parts.append(tr("{share:.0%} invented").format(share=told.invented))
+        parts.append(tr("{percent:.0f} % invented").format(percent=100 * told.invented))
     if any(parts):
         drawing.paragraph(context, layout, ", ".join(filter(None, parts)))
     if not take.there:
@@ -185,7 +185,9 @@ def _tasks(context: bpy.types.Context, layout: bpy.types.UILayout) -> None:
         if running is not None:
             drawing.paragraph(context, layout, running.words, "TIME")
         elif ended is not None:
-            drawing.paragraph(context, layout, ended.text, drawing.ICONS[ended.kind])
+            row = layout.row(align=True)
+            drawing.paragraph(context, row.column(), ended.text, drawing.ICONS[ended.kind], boxed=True)
+            row.operator("recam.clear_take_messages", text="", icon="X", emboss=False)
 
 
 CLASSES = (RECAM_UL_takes, RECAM_MT_take, RECAM_PT_takes)

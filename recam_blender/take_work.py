@@ -11,7 +11,20 @@ from typing import Any
 import bpy
 
 from ..backend.contract import Progress
-from . import assistant, compat, needs, planning, remake, reshoot, runtime, sequencer, take_files, take_record, takes
+from . import (
+    assistant,
+    compat,
+    needs,
+    planning,
+    remake,
+    reshoot,
+    runtime,
+    sequencer,
+    take_files,
+    take_record,
+    takes,
+    tasks,
+)
 from .errors import ReCamError
 from .planning import Step
 from .take_list import find, look_again, path_of
@@ -20,6 +33,12 @@ from .ties import footage_of, list_takes, sounds_of
 
 REMOVE, LOAD = "take_remove", "take_load"
 """Keys of the tasks."""
+
+
+def drop() -> None:
+    """End what loads or removes takes, and forget how that ended: another file is open, and may have the same names."""
+    for key in (LOAD, REMOVE):
+        tasks.drop(key)
 
 
 # Again

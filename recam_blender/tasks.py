@@ -134,6 +134,14 @@ def forget(key: str) -> None:
     _redraw()
 
 
+def drop(key: str) -> None:
+    """End a task of that key, if there is one, without a word, and take away the message of the one before it."""
+    task = _running.pop(key, None)
+    if task is not None:
+        task.work.close()
+    forget(key)
+
+
 def stop_all() -> None:
     """End whatever runs, without a word: the add-on is switched off, or Blender quits."""
     if bpy.app.timers.is_registered(_tick):

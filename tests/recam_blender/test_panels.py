@@ -249,6 +249,15 @@ def test_lines_are_no_wider_than_there_is_room_and_lose_nothing(recam, text, pix
             assert drawing.width(f"{one} {word}", 1.0) > pixels
 
 
+@pytest.mark.parametrize("text", ["camera moves 1.5 m and stops", "up to 16 % invented", "at 23.98 fps, lens at 50 mm"])
+def test_a_number_stays_with_its_unit(recam, text):
+    drawing = recam("drawing")
+    for pixels in range(80, 300, 7):
+        lines = drawing.fit(text, pixels, 1.0)
+        assert not [each for each in lines if each.split()[0].strip(",") in ("m", "%", "fps", "mm")], lines
+        assert " ".join(lines) == text
+
+
 def test_an_explanation_says_it_all_in_a_report_where_there_is_no_window(recam):
     topics = recam("explanations").TOPICS
     for name in topics:

@@ -6,6 +6,7 @@ import os
 import shutil
 
 import bpy
+import drawn
 import numpy as np
 import pytest
 import shots
@@ -309,6 +310,33 @@ def test_takes_of_the_folder_are_loaded_once(recam, edit, made, work, folder):
     assert recam("take_record").job_of(take).origin.camera == "Target"
     assert drain(recam, work.load("Edit", "clip")) == []
     assert drain(recam, work.load("Edit", "another")) == []
+
+
+def test_another_file_ends_what_is_loaded_and_what_was_told(recam, work):
+    tasks, closed = recam("tasks"), []
+
+    def loading():
+        try:
+            yield
+        finally:
+            closed.append(True)
+
+    begun = loading()
+    next(begun)
+    tasks._running[work.LOAD] = tasks.Task(work.LOAD, "Load Takes", begun, lambda _: None)
+    tasks.tell(work.REMOVE, "Moved take to the trash.")
+    bpy.ops.wm.read_homefile(use_empty=True)
+    assert closed == [True]
+    assert (tasks.running(work.LOAD), tasks.ended(work.LOAD), tasks.ended(work.REMOVE)) == (None, None, None)
+
+
+def test_how_removing_ended_is_told_until_it_is_cleared(recam, edit, work):
+    recam("tasks").tell(work.REMOVE, "Moved take to the trash.")
+    shown = drawn.draw([recam("take_panel").RECAM_PT_takes], scene=edit)
+    assert "Moved take to the trash." in shown.text
+    assert "recam.clear_take_messages" in shown.operators
+    bpy.ops.recam.clear_take_messages()
+    assert recam("tasks").ended(work.REMOVE) is None
 
 
 # Away
