@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -34,6 +34,11 @@ _QUIET_SECONDS = 0.25
 _INTEREST_SECONDS = 3.0
 _MOST_FRAMES = 2000
 """A longer path is drawn, and told of, by so many of its frames."""
+
+# A step of looking takes about so long, whatever the cameras hang on: the first few frames tell how many that are.
+_BUDGET_SECONDS = 0.01
+_FIRST_FRAMES = 8
+_BUSY_SECONDS = 0.01
 
 _REDRAWN = ("SEQUENCE_EDITOR", "VIEW_3D")
 
@@ -112,6 +117,7 @@ class _Watched:
     seen: Seen | None = None
     inputs: tuple[Any, ...] = ()
     stale: bool = True
+    work: Generator[None, None, Seen] | None = None
     told: tuple[object, ...] = ()
 
 
@@ -137,9 +143,14 @@ def look(scene: bpy.types.Scene) -> Seen | None:
 def look_now(scene: bpy.types.Scene) -> Seen:
     """The same, looked up now."""
     found = _watched.setdefault(scene.name, _Watched(time.monotonic()))
-    found.inputs, found.stale = _inputs(scene), False
-    found.seen = _look(scene)
-    return found.seen
+    found.inputs, found.stale, found.work = _inputs(scene), False, None
+    work = _look(scene.name)
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            found.seen = end.value
+            return end.value
 
 
 def touch() -> None:
@@ -167,49 +178,63 @@ def size_of(scene: bpy.types.Scene, strip: Any) -> tuple[int, int]:
 # Looking
 
 
-def _look(scene: bpy.types.Scene) -> Seen:
+def _look(name: str) -> Generator[None, None, Seen]:
+    """By name: between steps Blender's objects may become others."""
+    scene = planning.find_scene(name)
     rate = planning.scene_rate(scene)
     strip = chosen_footage(scene)
     if strip is None:
-        return Seen(scene=scene.name, rate=rate, trouble=why_no_footage(scene))
+        return Seen(scene=name, rate=rate, trouble=why_no_footage(scene))
     size = size_of(scene, strip)
-    told = {"scene": scene.name, "strip": strip.name, "rate": rate, "size": size}
+    told = {"scene": name, "strip": strip.name, "rate": rate, "size": size}
     try:
         asked = from_settings(scene)
         start, stop = planning.shown_range(asked, strip)
         camera_scene, first = planning.camera_time(asked, scene, strip)
-        offset = first - compat.span(strip)[0]
-        told |= {"start": start, "stop": stop, "camera_scene": camera_scene.name, "offset": offset}
+        offset, scale = first - compat.span(strip)[0], camera_scene.unit_settings.scale_length
+        told |= {"start": start, "stop": stop, "camera_scene": camera_scene.name, "offset": offset, "unit": scale}
+        place = (asked, compat.span(strip), compat.content_start(strip), scale, camera_scene.name, offset)
         frames = tuple(offset + each for each in _thinned(start, stop))
-        targets = tuple(_targets(asked, camera_scene, frames, size))
+        paths = []
+        for camera, filmed in _cuts(asked, camera_scene, frames):
+            paths.append((yield from _path(camera_scene.name, camera, filmed, size)))
+            camera_scene = planning.find_scene(told["camera_scene"])
         source = None
         if asked.source_camera:
-            source = _path(camera_scene, planning.find_camera(camera_scene, asked.source_camera), frames, size)
+            source = yield from _path(camera_scene.name, asked.source_camera, frames, size)
     except (ReCamError, contract.ContractError) as error:
         return Seen(**told, trouble=str(error))
-    scale = camera_scene.unit_settings.scale_length
-    moved = movement.of(targets[0].matrices, targets[0].millimetres, scale)
-    paths = [*targets, *([source] if source else [])]
-    stamp = _stamp((asked, compat.span(strip), compat.content_start(strip), scale, camera_scene.name, offset), paths)
-    return Seen(**told, unit=scale, targets=targets, source=source, movement=moved, stamp=stamp)
+    moved = movement.of(paths[0].matrices, paths[0].millimetres, scale)
+    stamp = _stamp(place, [*paths, *([source] if source else [])])
+    return Seen(**told, targets=tuple(paths), source=source, movement=moved, stamp=stamp)
 
 
-def _targets(
-    asked: Request, scene: bpy.types.Scene, frames: tuple[float, ...], size: tuple[int, int]
-) -> Iterator[Path]:
+def _cuts(asked: Request, scene: bpy.types.Scene, frames: tuple[float, ...]) -> list[tuple[str, tuple[float, ...]]]:
+    """The target cameras, and the frames that each of them films."""
     if asked.camera:
-        cuts = [sampling.Cut(planning.find_camera(scene, asked.camera), 0, len(frames))]
-    else:
-        cuts = sampling.cuts(scene, frames)
-    for camera, start, stop in cuts:
-        sampling.check_camera(camera)
-        yield _path(scene, camera, frames[start:stop], size)
+        return [(asked.camera, frames)]
+    found = sampling.cuts(scene, frames)
+    for each in found:
+        sampling.check_camera(each.camera)
+    return [(each.camera.name, frames[each.start : each.stop]) for each in found if each.camera]
 
 
-def _path(scene: bpy.types.Scene, camera: bpy.types.Object, frames: tuple[float, ...], size: tuple[int, int]) -> Path:
-    width, height = size if all(size) else (scene.render.resolution_x, scene.render.resolution_y)
-    (seen,) = sampling.sample_trajectories(scene, [sampling.View(camera, width, height)], frames, gently=True)
-    poses, lenses = arrays(seen)
+def _path(scene_name: str, name: str, frames: tuple[float, ...], size: tuple[int, int]) -> Generator[None, None, Path]:
+    parts: list[contract.Trajectory] = []
+    done, count = 0, _FIRST_FRAMES
+    while True:
+        scene = planning.find_scene(scene_name)
+        camera = planning.find_camera(scene, name)
+        width, height = size if all(size) else (scene.render.resolution_x, scene.render.resolution_y)
+        view, began = sampling.View(camera, width, height), time.monotonic()
+        parts += sampling.sample_trajectories(scene, [view], frames[done : done + count], gently=True)
+        done += count
+        if done >= len(frames):
+            break
+        # As many as there is time for in a step, by what these have taken.
+        count = max(1, int(_BUDGET_SECONDS * count / max(time.monotonic() - began, 1e-4)))
+        yield
+    poses, lenses = (np.concatenate(each) for each in zip(*map(arrays, parts), strict=True))
     matrices = np.stack([sampling.matrix_world_from_pose(each, scene) for each in poses])
     fx, fy, cx, cy = lenses.T
     corners = np.stack([-cx / fx, (width - cx) / fx, (cy - height) / fy, cy / fy], axis=-1)
@@ -253,23 +278,35 @@ def _tick() -> float | None:
         except Exception:
             # A defect. It must not end the timer, nor come again ten times a second.
             traceback.print_exc()
-            each.stale = False
+            each.stale, each.work = False, None
+    if any(each.work is not None for each in asked.values()):
+        return _BUSY_SECONDS
     return _TICK_SECONDS if asked else None
 
 
 def _refresh(scene: bpy.types.Scene, watched: _Watched, now: float) -> None:
     inputs = _inputs(scene)
-    if inputs == watched.inputs and not watched.stale:
-        return
-    if inputs == watched.inputs and watched.seen is not None and now - _changed_at < _QUIET_SECONDS:
-        return
-    before = watched.seen
-    watched.inputs, watched.stale = inputs, False
-    watched.seen = _look(scene)
-    if before is None or _shown(before) != _shown(watched.seen):
-        redraw()
-        for call in after:
-            call(watched.seen)
+    if inputs != watched.inputs or watched.stale:
+        watched.work = None
+        if inputs == watched.inputs and watched.seen is not None and now - _changed_at < _QUIET_SECONDS:
+            return
+        watched.inputs, watched.stale, watched.work = inputs, False, _look(scene.name)
+    if watched.work is not None:
+        _go_on(watched, watched.work)
+
+
+def _go_on(watched: _Watched, work: Generator[None, None, Seen]) -> None:
+    until = time.monotonic() + _BUDGET_SECONDS
+    try:
+        while time.monotonic() < until:
+            next(work)
+    except StopIteration as end:
+        watched.work = None
+        before, watched.seen = watched.seen, end.value
+        if before is None or _shown(before) != _shown(end.value):
+            redraw()
+            for call in after:
+                call(end.value)
 
 
 def _tell(scene: bpy.types.Scene, watched: _Watched) -> None:

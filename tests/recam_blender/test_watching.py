@@ -221,3 +221,57 @@ def test_what_only_shows_something_else_is_not_looked_at(edit, noticed):
     assert not noticed(lambda: setattr(edit.recam, "take_index", 1))
     assert not noticed(lambda: edit.frame_set(5))
     assert noticed(lambda: setattr(edit.recam, "mask", not edit.recam.mask))
+
+
+def test_a_long_strip_is_looked_at_in_short_steps(recam, edit, look, monkeypatch):
+    """What is timed is the work of a step: how many frames are read in it, each of which is made to take 2 ms."""
+    watching, sampling = recam("watching"), recam("sampling")
+    clip, go_to = strips(edit)["clip"], sampling._go_to
+    recam("compat").set_span(clip, shots.START, shots.START + 300)
+    clock, read = [0.0], [0]
+
+    def slowly(stage, frame):
+        clock[0] += 0.002
+        read[0] += 1
+        go_to(stage, frame)
+
+    monkeypatch.setattr(sampling, "_go_to", slowly)
+    monkeypatch.setattr(watching.time, "monotonic", lambda: clock[0])
+    expected = look()
+    watching.forget()
+    watching.look(edit)
+    edit.recam.take_index = 0
+    ticks = []
+    while watching.look(edit) is None:
+        before = read[0]
+        interval = watching._tick()
+        ticks.append(read[0] - before)
+        clock[0] += interval
+        assert len(ticks) < 200
+    assert max(ticks) <= 16, "8 frames to begin with, or as many as 10 ms have, and nothing after those"
+    assert sum(ticks) == 300
+    seen = watching.look(edit)
+    assert seen.stamp == expected.stamp
+    assert np.array_equal(seen.target.matrices, expected.target.matrices)
+
+
+def test_looking_begins_anew_when_something_changes_meanwhile(recam, edit, look):
+    watching = recam("watching")
+    recam("compat").set_span(strips(edit)["clip"], shots.START, shots.START + 1500)
+    watching.forget()
+    watching.look(edit)
+    watching._tick()
+    assert watching._watched[edit.name].work is not None
+    strips(edit)["clip"].name = "another"
+    edit.camera.name = "Renamed"
+    while watching.look(edit) is None:
+        watching._tick()
+    assert (watching.look(edit).strip, watching.look(edit).target.name) == ("another", "Renamed")
+    assert watching.look(edit).trouble == ""
+    watching.forget()
+    watching.look(edit)
+    watching._tick()
+    bpy.data.objects.remove(edit.camera)
+    while watching.look(edit) is None:
+        watching._tick()
+    assert "There is no camera" in watching.look(edit).trouble
