@@ -1,10 +1,11 @@
 """A first use, played on the virtual screen of `real-blender window`: from an empty profile and a zip to a take.
 
-    python3 first_use.py BLEND FOLDER [--broken]
+    python3 first_use.py BLEND FOLDER [--broken] [--pictures]
 
 All is done with the mouse, and the sidebar opened with its key. The zip lies in the home folder's Downloads. Pictures
 go to FOLDER; the last line on standard output is what was seen, as JSON: clicks and keys as they were pressed, and the
-seconds of each part. With --broken, the packages' index is one that does not answer: it ends where that is told.
+seconds of each part. With --broken, the packages' index is one that does not answer: it ends where that is told. With
+--pictures, those of the manual are taken too that no test needs.
 """
 
 import json
@@ -13,22 +14,33 @@ import sys
 import time
 from pathlib import Path
 
+from doors import (
+    SHORT_SECONDS,
+    accept_file,
+    big_button,
+    box_of,
+    choose_first_file,
+    click_in,
+    open_panel,
+    panel,
+    timeline,
+    window_with,
+)
 from user import DEFAULT, SCREEN, START_UP, User
 
-BLEND, FOLDER, BROKEN = sys.argv[1], Path(sys.argv[2]), "--broken" in sys.argv
+BLEND, FOLDER = sys.argv[1], Path(sys.argv[2])
+BROKEN, PICTURES = "--broken" in sys.argv, "--pictures" in sys.argv
 
 # Where Blender 5.2 has its own things, from the top left corner of their window; ReCam's are found by looking.
 EDIT_MENU, PREFERENCES_ENTRY = (79, 14), (131, 282)
 GET_EXTENSIONS, ADD_ONS, SEARCH, FIRST_ADD_ON = (57, 195), (45, 228), (345, 18), (189, 53)
-DOWNLOADS, FIRST_FILE = (83, 180), (345, 81)
 # From the top right corner.
 EXTENSIONS_MENU, INSTALL_FROM_DISK, CLOSE, MAXIMIZE = (-20, 18), (-128, 141), (-11, -10), (-26, -10)
-RECAM_TAB = (-15, 182)
 ABOVE_PREFERENCES = 225
 # In the timeline.
 LATE_FRAME = (155, 13)
 
-START_SECONDS, SHORT_SECONDS, INSTALL_SECONDS, TAKE_SECONDS = 90, 30, 500, 200
+START_SECONDS, INSTALL_SECONDS, TAKE_SECONDS = 90, 500, 200
 
 
 def main():
@@ -53,7 +65,7 @@ def first_use(user):
     open_panel(user)
     clock.ended("open the panel")
     user.picture("setup_offline", panel(user))
-    if BROKEN:
+    if BROKEN and PICTURES:
         with user.only_looking():
             show_preferences(user, "setup_preferences_offline")
             close_preferences(user)
@@ -77,7 +89,8 @@ def first_use(user):
     told = {"clicks": user.clicks, "keys": user.keys, "seconds": clock.parts, "installation": phases, "end": state}
     told["minutes"] = round(sum(clock.parts.values()) / 60, 2)
     with user.only_looking():
-        show_take(user)
+        if PICTURES:
+            show_take(user)
         show_preferences(user, "setup_preferences_ready")
         show_recammaster(user)
     return told
@@ -113,16 +126,9 @@ def install_zip(user):
     click_in(user, "PREFERENCES", EXTENSIONS_MENU)
     user.settled()
     click_in(user, "PREFERENCES", INSTALL_FROM_DISK)
-    user.wait_for("file browser", SHORT_SECONDS, lambda state: window_with(state, "FILE_BROWSER"))
-    user.settled()
-    click_in(user, "FILE_BROWSER", DOWNLOADS)
-    user.wait_for("Downloads", SHORT_SECONDS, lambda state: "Downloads" in opened(state)["folder"])
-    user.settled()
-    click_in(user, "FILE_BROWSER", FIRST_FILE)
-    user.wait_for("the zip", SHORT_SECONDS, lambda state: opened(state)["file"].endswith(".zip"))
+    choose_first_file(user, "Downloads")
     user.picture("setup_zip", box_of(user, "FILE_BROWSER"))
-    (install,) = user.bars(box_of(user, "FILE_BROWSER"), least=(90, 12), colours=[DEFAULT])[-1:]
-    user.press(install)
+    accept_file(user)
     user.wait_for("add-on", SHORT_SECONDS, lambda state: state["recam"])
     user.settled()
     close_preferences(user)
@@ -142,57 +148,7 @@ def close_preferences(user):
     user.wait_for("one window", SHORT_SECONDS, lambda state: len(state["windows"]) == 1)
 
 
-def window_with(state, area):
-    """Where a window is that was opened for this; nothing while there is none."""
-    return next((each["at"] for each in state["windows"][1:] if each["areas"][0]["type"] == area), None)
-
-
-def opened(state):
-    return next(each["areas"][0] for each in state["windows"][1:] if each["areas"][0]["type"] == "FILE_BROWSER")
-
-
-def box_of(user, area):
-    return user.wait_for(area, SHORT_SECONDS, lambda state: window_with(state, area)) and window_with(
-        user.latest(), area
-    )
-
-
-def click_in(user, area, offset):
-    """Click in a window; what is left of nothing is counted from its right edge."""
-    x, y, width, _ = box_of(user, area)
-    user.click(x + offset[0] + (width if offset[0] < 0 else 0), y + offset[1])
-
-
 # ReCam's panel
-
-
-def open_panel(user):
-    x, y, width, height = timeline(user)["WINDOW"]
-    user.move(x + width // 2, y + height // 2)
-    user.key("n")
-    user.wait_for("sidebar", SHORT_SECONDS, lambda state: "UI" in sequencer(state)["regions"])
-    user.settled()
-    x, y, width, _ = timeline(user)["UI"]
-    user.click(x + width + RECAM_TAB[0], y + RECAM_TAB[1])
-    user.wait_for("ReCam's tab", SHORT_SECONDS, lambda state: sequencer(state)["tab"] == "ReCam")
-
-
-def sequencer(state):
-    areas = state["windows"][0]["areas"]
-    return next(each for each in areas if each["type"] == "SEQUENCE_EDITOR" and each["view"] == "SEQUENCER")
-
-
-def timeline(user):
-    return sequencer(user.latest())["regions"]
-
-
-def panel(user):
-    return timeline(user)["UI"]
-
-
-def big_button(user):
-    """The one button of the panel that is larger than the others."""
-    return user.find("big button", lambda: user.bars(panel(user), least=(150, 26)))[0]
 
 
 def confirm_installation(user):
@@ -221,11 +177,14 @@ def follow_installation(user):
         phases.setdefault(phase, round(time.monotonic() - since, 1))
         if not shown and 0.2 < recam["share"] < 0.9:
             user.picture("setup_progress", panel(user))
+            shown = True
+            if not PICTURES:
+                continue
             user.patience, before = 4, user.patience
             with user.only_looking():
                 show_preferences(user, "setup_preferences_progress")
                 close_preferences(user)
-            shown, user.patience = True, before
+            user.patience = before
         time.sleep(0.2)
     user.wait_for("environment", SHORT_SECONDS, lambda state: state["recam"]["environment"] == "ready")
     return phases

@@ -7,6 +7,7 @@ changed of them.
 """
 
 import importlib
+import json
 import math
 import os
 import subprocess
@@ -21,6 +22,7 @@ ADDON = "bl_ext.user_default.recam_blender"
 SCREEN_HEIGHT = 900
 LATE = 20
 TABS = 30
+VIEW_HEIGHT = 500
 TAKE_SECONDS, FORECAST_SECONDS, LIVE_SECONDS = 300, 60, 60
 
 shown = set()
@@ -95,10 +97,10 @@ def take(file, box, options):
     subprocess.run(["magick", "png:-", *part, *options, os.path.join(FOLDER, file)], input=screen, check=True)
 
 
-def sidebar(of, name):
-    """The panels in a sidebar, without the tabs beside them."""
-    x, y, width, height = rectangle(region(of, "UI"))
-    picture(name, (x, y, width - TABS, height), trim=True)
+def sidebar(of, name, height=0):
+    """The panels in a sidebar, without the tabs beside them; so high, where they lie over something else."""
+    x, y, width, full = rectangle(region(of, "UI"))
+    picture(name, (x, y, width - TABS, height or full), trim=not height)
 
 
 def only(*names):
@@ -137,11 +139,6 @@ def hold(cls):
     cls.bl_options = set(getattr(cls, "bl_options", ())) - {"DEFAULT_CLOSED"}
 
 
-def point(x, y):
-    """Put the mouse there, from the window's bottom left corner."""
-    window().cursor_warp(int(x), int(y))
-
-
 def waited(true, seconds, what):
     """Steps of waiting until something is so."""
     for _ in range(int(seconds / 0.1)):
@@ -156,9 +153,10 @@ def waited(true, seconds, what):
 
 def story():
     yield 3.0
-    bpy.context.preferences.system.use_online_access = True
     bpy.ops.extensions.package_install_files(filepath=ZIP, repo="user_default", enable_on_install=True)
     yield 1.0
+    speak()
+    yield 2.0  # Blender 5.2 itself ends where a file is opened before it has drawn in a new language
     hold_back()
     bpy.ops.wm.open_mainfile(filepath=BLEND, load_ui=False)
     yield 1.5
@@ -182,6 +180,18 @@ def story():
     yield from menus()
 
 
+def speak():
+    """In the longer language, where RECAM_PSEUDO names its words: to see by eye whether all fits."""
+    if not (path := os.environ.get("RECAM_PSEUDO")):
+        return
+    with open(path, encoding="utf-8") as file:
+        words = json.load(file)
+    told = {(context, text): longer for text, longer in words.items() for context in ("*", "Operator")}
+    bpy.app.translations.register("pseudo", {"eo": told})
+    view = bpy.context.preferences.view
+    view.language, view.use_translate_interface, view.use_translate_tooltips = "eo", True, True
+
+
 def large(of):
     with inside(of):
         bpy.ops.screen.screen_full_area()
@@ -203,22 +213,25 @@ def panels(scene):
     window().workspace.sequencer_scene = scene
     activate(strip())
     with inside(timeline):
-        bpy.ops.recam.add_move(kind="arc_left", arc=math.radians(22))
+        bpy.ops.recam.add_move(kind="arc_left", arc=math.radians(12))
     activate(strip())
     scene.frame_set(LATE)
     scene.frame_end = LATE + 10
     yield 2.5
     sidebar(timeline, "panel_main")
     only("RECAM_PT_lens", "RECAM_PT_range", "RECAM_PT_output")
-    yield 0.8
+    yield 1.5
     sidebar(timeline, "panel_settings")
     settings.engine = "recammaster"
+    online = bpy.context.preferences.system
+    online.use_online_access = True
     settings.prompt = "A stone head on a pedestal in a workshop, a lamp swinging above it"
     only("RECAM_PT_main")
     yield 1.5
     sidebar(timeline, "panel_recammaster")
+    online.use_online_access = False
     only("RECAM_PT_network", "RECAM_PT_memory")
-    yield 0.8
+    yield 1.5
     sidebar(timeline, "panel_network")
     settings.engine = "reproject"
     large(timeline)
@@ -293,16 +306,19 @@ def view(scene):
     region(area("VIEW_3D"), "UI").active_panel_category = "ReCam"
     only("RECAM_PT_view", "RECAM_PT_view_overlay")
     seen = space.region_3d
-    seen.view_perspective, seen.view_distance, seen.view_location = "PERSP", 9.0, (0.0, -2.2, 1.0)
+    seen.view_perspective, seen.view_distance, seen.view_location = "PERSP", 6.0, (-0.6, -3.4, 1.2)
     seen.view_rotation = Euler((math.radians(62), 0, math.radians(48))).to_quaternion()
-    space.shading.type = "MATERIAL" if os.environ.get("RECAM_MATERIAL") else "SOLID"
+    scene.recam.frustum_size = 0.5
     yield 2.0
-    sidebar(area("VIEW_3D"), "panel_view")
+    sidebar(area("VIEW_3D"), "panel_view", VIEW_HEIGHT)
     x, y, width, height = rectangle(area("VIEW_3D"))
     photograph("overlay", (x, y + 27, width, height - 27), 1000)
+    space.shading.type = "WIREFRAME"
     with inside(area("VIEW_3D")):
         bpy.ops.recam.see_through("INVOKE_DEFAULT")
     yield 2.0
+    redraw()
+    yield 1.0
     photograph("see_through", (x, y + 27, width, height - 27), 1000)
     with inside(area("VIEW_3D")):
         bpy.ops.recam.live_preview("INVOKE_DEFAULT")
@@ -316,23 +332,29 @@ def view(scene):
 
 
 def menus():
-    """What opens and closes by itself; each beside the mouse."""
+    """What opens beside the mouse and stays until Escape."""
     timeline = area("SEQUENCE_EDITOR", "SEQUENCER")
-    x, y = timeline.x + 500, timeline.y + timeline.height - 20
+    x, y = rectangle(timeline)[0] + 500, rectangle(timeline)[1] + 20
     only("RECAM_PT_main")
+    for preset in ("Quick look", "Delivery"):
+        bpy.ops.recam.preset_add(name=preset)
     for name, call, box in (
-        ("menu_moves", lambda: bpy.ops.wm.call_menu(name="RECAM_MT_moves"), (-140, -420, 480, 470)),
-        ("presets", lambda: bpy.ops.wm.call_panel(name="RECAM_PT_presets"), (-160, -60, 360, 260)),
-        ("explanation", lambda: bpy.ops.recam.explain("INVOKE_DEFAULT", topic="shaky"), (-60, -40, 540, 300)),
+        ("menu_moves", lambda: bpy.ops.wm.call_menu(name="RECAM_MT_moves"), (-270, -80, 350, 490)),
+        ("presets", lambda: bpy.ops.wm.call_panel(name="RECAM_PT_presets"), (-140, -120, 420, 240)),
+        ("explanation", lambda: bpy.ops.recam.explain("INVOKE_DEFAULT", topic="shaky"), (-60, -60, 560, 280)),
     ):
-        point(x, y)
+        hand("mousemove", x, y)
         yield 0.7
         with inside(timeline):
             call()
-        yield 1.2
-        picture(name, (window().x + x + box[0], SCREEN_HEIGHT - window().y - y + box[1], *box[2:]))
-        point(window().width - 40, 10)
+        yield 0.5
+        picture(name, (x + box[0], y + box[1], *box[2:]))
+        hand("key", "Escape")
         yield 1.0
+
+
+def hand(*arguments):
+    subprocess.run(["xdotool", *map(str, arguments)], check=True)
 
 
 def end():

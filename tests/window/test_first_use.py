@@ -69,6 +69,8 @@ def why_no_packages():
 
 def played(sample, folder, environment, *options):
     folder.mkdir()
+    if os.environ.get("RECAM_PICTURES"):
+        options = (*options, "--pictures")
     session = [str(TOOL), "window", "python3", str(FIRST_USE), sample["blend"], str(folder), *options]
     done = subprocess.run(session, env=environment, capture_output=True, text=True, timeout=900, check=False)
     words = (folder / "blender.log").read_text(encoding="utf-8", errors="replace")

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,17 +11,18 @@ from conftest import ROOT, TOOL, needs_blender
 
 WORKBENCH = Path(__file__).with_name("workbench.py")
 
-FRAMES = 24
+FRAMES = 48
 TAKE = "statue.mp4_Pan Right_v001"
 
-CLICKS, KEYS = 21, 34
-"""From Blender's start to the reopened file; what is typed counts letter by letter."""
+CLICKS, KEYS = 21, 38
+"""From Blender's start to the reopened file. What is typed counts letter by letter. Of the keys it may be a few
+less: Blender may not ask whether to save, and it may take fewer steps to undo."""
 
 pytestmark = needs_blender
 
 
 def short(clip, path):
-    """The first second of a clip, as another file."""
+    """The first two seconds of a clip, as another file."""
     with av.open(str(clip)) as source, av.open(str(path), "w") as target:
         stream = source.streams.video[0]
         out = target.add_stream("libx264", rate=stream.average_rate, options={"crf": "16"})
@@ -75,8 +75,9 @@ def test_an_afternoon_of_mouse_and_keys(animator, tmp_path, capsys):
     seen = json.loads(done.stdout.splitlines()[-1])
 
     with capsys.disabled():
-        print(f"\nworkbench: {seen['clicks']} clicks, {seen['keys']} keys; {seen['forecast']}")
-    assert (seen["clicks"], seen["keys"]) == (CLICKS, KEYS)
+        print(f"\nworkbench: {seen['clicks']} clicks, {seen['keys']} keys; the take after {seen['seconds_to_take']} s")
+    assert seen["clicks"] == CLICKS
+    assert seen["keys"] <= KEYS
     assert "the camera turns past what was filmed" in seen["forecast"]
     assert seen["views"]["differ"] > 0.2
     assert seen["take"]["message"] == f"Made {TAKE}."
@@ -97,5 +98,3 @@ def test_an_afternoon_of_mouse_and_keys(animator, tmp_path, capsys):
     assert not reopened["recam"]["running"]
     assert not reopened["recam"]["message"]
     assert reopened["recam"]["camera"] == "Pan Right"
-    if pictures := os.environ.get("RECAM_WINDOW_PICTURES"):
-        shutil.copytree(folder, pictures, dirs_exist_ok=True)

@@ -52,6 +52,7 @@ def main():
 def afternoon(user):
     user.wait_for("window", START_SECONDS, lambda state: True)
     user.settled()
+    begun = time.monotonic()
     begin_edit(user)
     add_footage(user)
     open_panel(user)
@@ -62,6 +63,7 @@ def afternoon(user):
     told = {"forecast": press_forecast(user)}
     told["views"] = look_through(user)
     told["take"] = re_shoot(user)
+    told["seconds_to_take"] = round(time.monotonic() - begun)
     told["compared"] = compare(user)
     told["undone"] = undo(user)
     told["redone"] = redo(user, told["compared"]["takes"])
@@ -285,11 +287,10 @@ def begin_others_and_save(user):
     """While a take is made and others wait: nothing of that may be in the file."""
     x, y, width, height = timeline(user)["WINDOW"]
     button = big_button(user)
+    for _ in range(OTHERS):
+        user.press(button)
     # Where a bar runs, no screen stands still.
     user.patience = 3
-    for count in range(1, OTHERS + 1):
-        user.press(button)
-        user.wait_for("job", SHORT_SECONDS, lambda state, count=count: len(state["recam"]["jobs"]) >= count)
     user.move(x + width // 2, y + height // 2)
     user.key("ctrl+s")
     time.sleep(1.2)
