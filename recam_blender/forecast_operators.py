@@ -183,6 +183,8 @@ def _stop() -> None:
 
 @persistent
 def _after_load(*_: object) -> None:
+    # Another file may have a scene and a strip of the same names.
+    tasks.drop(forecast.KEY)
     _stop()
     forecast.forget()
 

@@ -69,3 +69,20 @@ def test_nothing_is_left_of_it_however_often_it_was_on(recam, package, backend_p
         assert {each for each in _of_recam(package) if not each.startswith("thread")} == {
             each for each in on if not each.startswith("thread")
         }
+
+
+def test_a_forecast_that_is_made_is_not_told_of_another_file(recam):
+    tasks, closed = recam("tasks"), []
+
+    def making():
+        try:
+            yield
+        finally:
+            closed.append(True)
+
+    begun, key = making(), recam("forecast").KEY
+    next(begun)
+    tasks._running[key] = tasks.Task(key, "Forecast", begun, lambda _: None)
+    bpy.ops.wm.read_homefile(use_empty=True)
+    assert closed == [True]
+    assert (tasks.running(key), tasks.ended(key)) == (None, None)
