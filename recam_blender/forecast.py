@@ -167,9 +167,10 @@ def make(request: Request, *, key: str = KEY, python: str = "") -> Generator[Ste
         scene = planning.find_scene(asked.scene)
         strip = planning.find_strip(scene, asked.strip)
         first, end = planning.shown_range(asked, strip)
-        seen = watching.look_now(scene)
+        seen = yield from watching.looking(scene)
         made_from = _stamp(asked, seen) if seen.strip == asked.strip and not seen.trouble else ""
-        found = yield from _found(asked, scene, strip, folder)
+        scene = planning.find_scene(asked.scene)
+        found = yield from _found(asked, scene, planning.find_strip(scene, asked.strip), folder)
         most = _MOST_RENDERED if _kind(asked) == "scene" else _MOST_FRAMES
         parts = []
         for shot in (yield from planning.shots(asked, found, most=most, gently=True)):
@@ -197,7 +198,7 @@ _GEOMETRY = (
 
 
 def _stamp(asked: Request, seen: watching.Seen) -> str:
-    place = (asked, seen.start, seen.stop, seen.size, seen.camera_scene, seen.offset)
+    place = (asked, seen.start, seen.stop, seen.size, seen.camera_scene, seen.unit, seen.offset)
     digest = hashlib.sha256(repr(place).encode(errors="surrogateescape"))
     for path in (*seen.targets, *((seen.source,) if seen.source else ())):
         digest.update(np.round(path.matrices, 5).tobytes())

@@ -25,7 +25,9 @@ from ..backend.cameras import arrays
 from . import compat, movement, planning, sampling, stage
 from .errors import ReCamError
 from .movement import Movement
+from .planning import Step
 from .request import Request, chosen_footage, from_settings, why_no_footage
+from .texts import later
 
 _TICK_SECONDS = 0.1
 # After the last change: while something is dragged, nobody reads.
@@ -117,7 +119,7 @@ class _Watched:
     seen: Seen | None = None
     inputs: tuple[Any, ...] = ()
     stale: bool = True
-    work: Generator[None, None, Seen] | None = None
+    work: Generator[Step, None, Seen] | None = None
     told: tuple[object, ...] = ()
 
 
@@ -142,15 +144,21 @@ def look(scene: bpy.types.Scene) -> Seen | None:
 
 def look_now(scene: bpy.types.Scene) -> Seen:
     """The same, looked up now."""
-    found = _watched.setdefault(scene.name, _Watched(time.monotonic()))
-    found.inputs, found.stale, found.work = _inputs(scene), False, None
-    work = _look(scene.name)
+    work = looking(scene)
     while True:
         try:
             next(work)
         except StopIteration as end:
-            found.seen = end.value
-            return end.value
+            seen: Seen = end.value
+            return seen
+
+
+def looking(scene: bpy.types.Scene) -> Generator[Step, None, Seen]:
+    """The same in short steps, between which Blender's objects may become others."""
+    found = _watched.setdefault(scene.name, _Watched(time.monotonic()))
+    found.inputs, found.stale, found.work = _inputs(scene), False, None
+    found.seen = yield from _look(scene.name)
+    return found.seen
 
 
 def touch() -> None:
@@ -178,7 +186,7 @@ def size_of(scene: bpy.types.Scene, strip: Any) -> tuple[int, int]:
 # Looking
 
 
-def _look(name: str) -> Generator[None, None, Seen]:
+def _look(name: str) -> Generator[Step, None, Seen]:
     """By name: between steps Blender's objects may become others."""
     scene = planning.find_scene(name)
     rate = planning.scene_rate(scene)
@@ -219,7 +227,7 @@ def _cuts(asked: Request, scene: bpy.types.Scene, frames: tuple[float, ...]) -> 
     return [(each.camera.name, frames[each.start : each.stop]) for each in found if each.camera]
 
 
-def _path(scene_name: str, name: str, frames: tuple[float, ...], size: tuple[int, int]) -> Generator[None, None, Path]:
+def _path(scene_name: str, name: str, frames: tuple[float, ...], size: tuple[int, int]) -> Generator[Step, None, Path]:
     parts: list[contract.Trajectory] = []
     done, count = 0, _FIRST_FRAMES
     while True:
@@ -233,7 +241,7 @@ def _path(scene_name: str, name: str, frames: tuple[float, ...], size: tuple[int
             break
         # As many as there is time for in a step, by what these have taken.
         count = max(1, int(_BUDGET_SECONDS * count / max(time.monotonic() - began, 1e-4)))
-        yield
+        yield Step(contract.Progress(phase=later("Reading the camera"), step=done, total=len(frames)))
     poses, lenses = (np.concatenate(each) for each in zip(*map(arrays, parts), strict=True))
     matrices = np.stack([sampling.matrix_world_from_pose(each, scene) for each in poses])
     fx, fy, cx, cy = lenses.T
@@ -295,7 +303,7 @@ def _refresh(scene: bpy.types.Scene, watched: _Watched, now: float) -> None:
         _go_on(watched, watched.work)
 
 
-def _go_on(watched: _Watched, work: Generator[None, None, Seen]) -> None:
+def _go_on(watched: _Watched, work: Generator[Step, None, Seen]) -> None:
     until = time.monotonic() + _BUDGET_SECONDS
     try:
         while time.monotonic() < until:

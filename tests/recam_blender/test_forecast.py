@@ -216,11 +216,15 @@ def test_it_is_known_until_the_camera_changes_and_right_again_when_that_is_undon
         assert forecast.check(look(edit)).stale
         edit.camera.data.lens = 50
         assert not forecast.check(look(edit)).stale
+        edit.unit_settings.scale_length = 2
+        assert forecast.check(look(edit)).stale, "the camera moves twice as far"
+        edit.unit_settings.scale_length = 1
+        assert not forecast.check(look(edit)).stale
         edit.recam.subject_distance = 7
         assert forecast.check(look(edit)).stale
     finally:
         forecast.after.pop()
-    assert heard == [False, True, False, True]
+    assert heard == [False, True, False, True, False, True]
 
 
 def test_it_is_of_its_strip_and_of_its_file(recam, edit, make, asked, forecast):
