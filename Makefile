@@ -24,8 +24,8 @@ BLENDER := .venvs/$(NEWEST)/bin/python
 WITH_BACKEND = RECAM_PYTHON="$$PWD/$(BACKEND)"
 PYTEST := -m pytest -c tests/pytest.ini
 
-.PHONY: help demo test test-all tests test-backend test-blender test-window checks bench zip release schema texts setup \
-	setup-backend setup-demo setup-backend-alone clean
+.PHONY: help demo test test-all tests test-backend test-blender test-window checks bench zip release schema texts pictures \
+	setup setup-backend setup-demo setup-backend-alone clean
 
 help:
 	@echo 'make demo      re-shoot the sample clip in Blender; pictures and a .blend land in build/demo'
@@ -35,6 +35,7 @@ help:
 	@echo 'make zip       build the extension in build/'
 	@echo 'make release   build it from the commit, with the index that Blenders update from, in build/release/'
 	@echo 'make texts     write the template for translators anew'
+	@echo 'make pictures  take the pictures of the manual anew'
 	@echo 'make setup     make the environments that these need'
 	@echo 'make schema    write docs/job.schema.json, the table of models and the page of troubles anew'
 	@echo 'make clean     remove build/'
@@ -74,6 +75,12 @@ test-blender-%:
 # In a real Blender with a window; these tests say themselves where there is none.
 test-window:
 	$(WITH_BACKEND) RECAM_BLENDER="$$PWD/$(BLENDER)" $(BACKEND) $(PYTEST) tests/window
+
+# Of the manual, taken anew: in a real Blender.
+pictures: setup-backend setup-demo
+	$(WITH_BACKEND) RECAM_BLENDER="$$PWD/$(BLENDER)" $(BACKEND) tests/window/pictures.py docs/images
+	$(WITH_BACKEND) RECAM_BLENDER="$$PWD/$(BLENDER)" RECAM_PICTURES="$$PWD/docs/images" \
+		$(BACKEND) $(PYTEST) tests/window/test_first_use.py
 
 # All run, also after one has missed its aim; the exit status tells. What imports bpy runs in Blender.
 bench: setup-backend setup-demo

@@ -22,7 +22,7 @@ ADDON = "bl_ext.user_default.recam_blender"
 SCREEN_HEIGHT = 900
 LATE = 20
 TABS = 30
-VIEW_HEIGHT = 500
+VIEW_HEIGHT = 535
 TAKE_SECONDS, FORECAST_SECONDS, LIVE_SECONDS = 300, 60, 60
 
 shown = set()
