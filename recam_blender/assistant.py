@@ -67,11 +67,16 @@ def asking() -> bool:
 def _ready(python: str, key: str, ticket: int) -> Generator[Step, None, client.Worker]:
     """A worker that is free, and has said that it is one."""
     waiting = Step(Progress(phase="starting", step=0, total=0), idle=True)
-    while (worker := runtime.worker(python, runtime.QUESTIONS)).leaving or worker.greeting is None:
+    while runtime.worker(python, runtime.QUESTIONS).leaving:
         _check(key, ticket)
-        for event in worker.poll():
-            if isinstance(event, client.Died):
-                raise ReCamError(event.message)
+        yield waiting
+    # This one from here on: who asked for another in place of one that has died would never hear why.
+    worker = runtime.worker(python, runtime.QUESTIONS)
+    while worker.greeting is None:
+        if worker.ended:
+            raise ReCamError(worker.ended)
+        _check(key, ticket)
+        worker.poll()
         yield waiting
     runtime.check_version(worker.greeting)
     return worker

@@ -254,8 +254,12 @@ def _remove(entry: Entry) -> None:
         _entries.remove(entry)
     runtime.busy = bool(_entries)
     work, entry._work = entry._work, None
-    if work is not None:
-        work.close()
+    try:
+        if work is not None:
+            work.close()
+    except Exception:
+        # A defect in clearing away. The others must go all the same, and no file is to open with a stuck queue.
+        traceback.print_exc()
     if entry._folder is not None:
         with contextlib.suppress(OSError):
             entry._folder.cleanup()

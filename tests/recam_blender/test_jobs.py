@@ -138,6 +138,39 @@ def test_a_worker_that_is_closed_ends_what_waits_for_it(recam, edit, jobs, ask, 
     work(jobs, drained(jobs), seconds=20)  # whether it had said hello by then or not
 
 
+def _enough(end):
+    assert time.monotonic() < end
+
+
+def test_a_backend_that_ends_at_once_is_told_of_and_not_started_again_and_again(recam, tmp_path, monkeypatch):
+    python, started = tmp_path / "python", tmp_path / "started"
+    python.write_text(f"#!/bin/sh\necho >> '{started}'\necho broken >&2\nexit 3\n")
+    python.chmod(0o755)
+    question = recam("assistant").ask("trash", {"paths": []}, python=str(python))
+    end = time.monotonic() + 20
+    with pytest.raises(recam("errors").ReCamError, match="broken"):
+        recam("tasks").drain(question, lambda _progress: _enough(end))
+    assert started.read_text() == "\n"
+
+
+def test_all_go_when_another_file_is_opened_even_if_one_cannot_be_cleared_away(recam, edit, jobs, ask, capsys):
+    def defect(*_given, **_options):
+        try:
+            while True:
+                yield recam("planning").Step(recam.backend("contract").Progress(phase="x", step=0, total=0), idle=True)
+        finally:
+            raise RuntimeError("cannot be cleared away")
+
+    first, last = jobs.add(ask()), jobs.add(ask())
+    last._work = defect()
+    next(last._work)
+    bpy.ops.wm.read_homefile(use_empty=True)
+    assert "cannot be cleared away" in capsys.readouterr().err
+    assert jobs.entries() == []
+    assert first._work is None
+    assert not recam("runtime").busy
+
+
 def test_another_interpreter_waits_until_the_worker_has_done(
     recam, edit, jobs, ask, folder, backend_python, monkeypatch
 ):
