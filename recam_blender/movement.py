@@ -13,6 +13,7 @@ Floats = npt.NDArray[np.float64]
 
 # What is less is no movement to whoever looks: a millimetre, a twentieth of a degree, a thousandth of the lens.
 _STILL_METRES, _STILL_DEGREES, _STILL_LENS = 1e-3, 0.05, 1e-3
+_BESIDE = 0.05
 # Looking more steeply than this up or down, a heading says nothing.
 _STEEP = np.sin(np.radians(80))
 
@@ -55,6 +56,8 @@ class Movement:
     def words(self) -> str:
         """In a part of a sentence: "camera moves 2.0 m and pans 18°, lens fixed"."""
         parts = []
+        # Beside a large turn, one that comes along with it is not worth a word.
+        least = max(_STILL_DEGREES, _BESIDE * max(abs(self.pan), abs(self.tilt), abs(self.roll)))
         if self.metres >= _STILL_METRES:
             parts.append(tr("moves {metres}").format(metres=length(self.metres)))
         for degrees, right, left in (
@@ -62,7 +65,7 @@ class Movement:
             (self.tilt, tr("tilts {degrees}° up"), tr("tilts {degrees}° down")),
             (self.roll, tr("rolls {degrees}° clockwise"), tr("rolls {degrees}° anticlockwise")),
         ):
-            if abs(degrees) >= _STILL_DEGREES:
+            if abs(degrees) >= least:
                 text = right if degrees > 0 else left
                 parts.append(text.format(degrees=f"{abs(degrees):.1f}" if abs(degrees) < 10 else f"{abs(degrees):.0f}"))
         if not parts:
