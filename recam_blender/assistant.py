@@ -67,11 +67,12 @@ def asking() -> bool:
 def _ready(python: str, key: str, ticket: int) -> Generator[Step, None, client.Worker]:
     """A worker that is free, and has said that it is one."""
     waiting = Step(Progress(phase="starting", step=0, total=0), idle=True)
-    while runtime.worker(python, runtime.QUESTIONS).leaving:
+    worker = runtime.worker(python, runtime.QUESTIONS)
+    while worker.leaving:
         _check(key, ticket)
         yield waiting
+        worker = runtime.worker(python, runtime.QUESTIONS)
     # This one from here on: who asked for another in place of one that has died would never hear why.
-    worker = runtime.worker(python, runtime.QUESTIONS)
     while worker.greeting is None:
         if worker.ended:
             raise ReCamError(worker.ended)

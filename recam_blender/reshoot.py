@@ -185,9 +185,10 @@ def _worker(python: str, engine: str) -> Generator[Step, None, client.Worker]:
     and what is killed for that must not take the next job along, nor must two share a GPU.
     """
     waiting = Step(Progress(phase="Starting", step=0, total=0), idle=True)
-    while runtime.worker(python).leaving:
-        yield waiting
     worker = runtime.worker(python)
+    while worker.leaving:
+        yield waiting
+        worker = runtime.worker(python)
     while worker.greeting is None:
         # Of its death another may have been told.
         if worker.ended:
