@@ -23,7 +23,6 @@ from doors import (
     click_in,
     open_panel,
     panel,
-    timeline,
     window_with,
 )
 from user import DEFAULT, SCREEN, START_UP, User
@@ -37,8 +36,6 @@ GET_EXTENSIONS, ADD_ONS, SEARCH, FIRST_ADD_ON = (57, 195), (45, 228), (345, 18),
 # From the top right corner.
 EXTENSIONS_MENU, INSTALL_FROM_DISK, CLOSE, MAXIMIZE = (-20, 18), (-128, 141), (-11, -10), (-26, -10)
 ABOVE_PREFERENCES = 225
-# In the timeline.
-LATE_FRAME = (155, 13)
 
 START_SECONDS, INSTALL_SECONDS, TAKE_SECONDS = 90, 500, 200
 
@@ -89,8 +86,6 @@ def first_use(user):
     told = {"clicks": user.clicks, "keys": user.keys, "seconds": clock.parts, "installation": phases, "end": state}
     told["minutes"] = round(sum(clock.parts.values()) / 60, 2)
     with user.only_looking():
-        if PICTURES:
-            show_take(user)
         show_preferences(user, "setup_preferences_ready")
         show_recammaster(user)
     return told
@@ -191,14 +186,6 @@ def follow_installation(user):
 
 
 # For the pictures only
-
-
-def show_take(user):
-    """Where the camera has moved: at the take's first frame it stands where the footage was shot."""
-    x, y, _, _ = timeline(user)["WINDOW"]
-    user.click(x + LATE_FRAME[0], y + LATE_FRAME[1])
-    user.settled()
-    user.photograph("setup_take")
 
 
 def show_preferences(user, name):
