@@ -136,6 +136,7 @@ def test_the_depth_of_the_scene_is_rendered_again_for_the_trajectory_of_the_take
     for camera in (source, target):
         camera.animation_data_clear()
         camera.location = (20.0, -40.0, 3.0)
+    bpy.ops.wm.save_mainfile()
     outcome = drain(recam, recam("remake").remake(work.again(edit, first)))
     (take,) = outcome.takes
     after = take.job
@@ -143,6 +144,8 @@ def test_the_depth_of_the_scene_is_rendered_again_for_the_trajectory_of_the_take
         before.target, before.source, before.footage, before.lens
     )  # fmt: skip
     assert after.origin == before.origin
+    # It was rendered of another state of the file: no take of the former is the same.
+    assert after.settings.depth.identity not in ("", before.settings.depth.identity)
     assert "scene" in take.result.depth
     assert "rendered anew" in outcome.notes[0]
     one, other = (
@@ -386,9 +389,11 @@ def test_the_strip_alone_goes_where_that_is_asked_for(recam, edit, made, work, f
     assert in_takes(folder) == ["clip_Target_v001.json", "clip_Target_v001.mp4"]
 
 
-@pytest.mark.parametrize("harm", ["no record", "not a record", "record of another", "link", "foreign file"])
+@pytest.mark.parametrize(
+    "harm", ["no record", "not a record", "record of another", "link", "foreign file", "foreign picture"]
+)
 def test_what_recam_did_not_make_stays(recam, edit, made, work, folder, harm):
-    take = made(format="png" if harm == "foreign file" else "h264")
+    take = made(format="png" if harm.startswith("foreign") else "h264")
     path = folder / FOLDER / take.name
     record = path.with_suffix(".json")
     if harm == "no record":
@@ -402,7 +407,7 @@ def test_what_recam_did_not_make_stays(recam, edit, made, work, folder, harm):
         path.with_suffix(".mp4").rename(folder / "mine.mp4")
         path.with_suffix(".mp4").symlink_to(folder / "mine.mp4")
     else:
-        (path / "notes.txt").write_text("mine")
+        (path / ("notes.txt" if harm == "foreign file" else "99999.png")).write_text("mine")
     found = work.removal(edit, take)
     assert found.files == ()
     assert "record" in found.why
