@@ -22,6 +22,8 @@ def main(folder: Path) -> None:
     home = Path(tempfile.gettempdir()) / "ana"
     shutil.rmtree(home, ignore_errors=True)
     (home / "shots").mkdir(parents=True)
+    taken = home / "taken"
+    taken.mkdir()
     try:
         stage = subprocess.run(
             [os.environ["RECAM_BLENDER"], str(HERE / "stage.py"), str(home / "shots")],
@@ -32,9 +34,11 @@ def main(folder: Path) -> None:
         )
         made = json.loads(stage.stdout.splitlines()[-1])
         start_up = ["--factory-startup", "--app-template", "Video_Editing", "--window-geometry", "0", "0", *SCREEN]
-        drive = ["--python", str(HERE / "manual_drive.py"), "--", made["zip"], made["blend"], str(folder.resolve())]
+        drive = ["--python", str(HERE / "manual_drive.py"), "--", made["zip"], made["blend"], str(taken)]
         environment = os.environ | {"BLENDER_USER_RESOURCES": str(home / "blender"), "HOME": str(home)}
         subprocess.run([str(TOOL), "window", "blender", *start_up, *drive], env=environment, check=True, timeout=900)
+        for each in taken.iterdir():
+            shutil.copy(each, folder)
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
