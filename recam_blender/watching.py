@@ -34,11 +34,14 @@ _TICK_SECONDS = 0.1
 _QUIET_SECONDS = 0.25
 # After the last question the timer ends.
 _INTEREST_SECONDS = 3.0
-_MOST_FRAMES = 2000
+_MOST_FRAMES = 1000
 """A longer path is drawn, and told of, by so many of its frames."""
 
-# A step of looking takes about so long, whatever the cameras hang on: the first few frames tell how many that are.
-_BUDGET_SECONDS = 0.01
+# A step of looking takes about so long, whatever the cameras hang on: the first few frames tell how many that are. Not
+# less: after each Blender draws its windows anew, as a stage has gone.
+_STEP_SECONDS = 0.025
+# Within one tick, steps are taken until this is spent.
+_BUDGET_SECONDS = 0.005
 _FIRST_FRAMES = 8
 _BUSY_SECONDS = 0.01
 
@@ -228,26 +231,27 @@ def _cuts(asked: Request, scene: bpy.types.Scene, frames: tuple[float, ...]) -> 
 
 
 def _path(scene_name: str, name: str, frames: tuple[float, ...], size: tuple[int, int]) -> Generator[Step, None, Path]:
-    parts: list[contract.Trajectory] = []
+    matrices: list[Floats] = []
+    lenses: list[Floats] = []
     done, count = 0, _FIRST_FRAMES
     while True:
         scene = planning.find_scene(scene_name)
         camera = planning.find_camera(scene, name)
         width, height = size if all(size) else (scene.render.resolution_x, scene.render.resolution_y)
         view, began = sampling.View(camera, width, height), time.monotonic()
-        parts += sampling.sample_trajectories(scene, [view], frames[done : done + count], gently=True)
+        (part,) = sampling.sample_trajectories(scene, [view], frames[done : done + count], gently=True)
+        matrices += [sampling.matrix_world_from_pose(each, scene) for each in part.poses]
+        lenses.append(arrays(part)[1])
         done += count
         if done >= len(frames):
             break
         # As many as there is time for in a step, by what these have taken.
-        count = max(1, int(_BUDGET_SECONDS * count / max(time.monotonic() - began, 1e-4)))
+        count = max(1, int(_STEP_SECONDS * count / max(time.monotonic() - began, 1e-4)))
         yield Step(contract.Progress(phase=later("Reading the camera"), step=done, total=len(frames)))
-    poses, lenses = (np.concatenate(each) for each in zip(*map(arrays, parts), strict=True))
-    matrices = np.stack([sampling.matrix_world_from_pose(each, scene) for each in poses])
-    fx, fy, cx, cy = lenses.T
+    fx, fy, cx, cy = np.concatenate(lenses).T
     corners = np.stack([-cx / fx, (width - cx) / fx, (cy - height) / fy, cy / fy], axis=-1)
     per_millimetre = sampling.focal_intrinsics(scene, camera, 1.0, width=width, height=height).fx
-    return Path(camera.name, frames, matrices, corners, fx / per_millimetre)
+    return Path(camera.name, frames, np.stack(matrices), corners, fx / per_millimetre)
 
 
 def _thinned(start: int, stop: int) -> list[int]:
