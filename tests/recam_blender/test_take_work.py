@@ -128,6 +128,10 @@ def test_the_depth_of_the_scene_is_rendered_again_for_the_trajectory_of_the_take
     plane = bpy.context.object
     if plane.name not in edit.objects:
         edit.collection.objects.link(plane)
+    # Of each frame there is another depth.
+    for frame, away in ((shots.START, 5.0), (shots.START + shots.FRAMES - 1, 1.0)):
+        plane.location.y = away
+        plane.keyframe_insert("location", frame=frame)
     source = shots.add_camera(edit, "Source", move=0.5)
     target = shots.add_camera(edit, "Mover", move=1.0)
     first = made(camera=target, source_camera=source)
@@ -289,6 +293,16 @@ def test_what_stands_still_in_it_has_no_keys(recam, edit, made):
     assert _keys(recam, new.data) == {}
 
 
+def test_a_camera_that_turns_round_turns_the_short_way_between_its_keys(recam, edit, made):
+    take = made(camera=shots.add_camera(edit, "Spin", turn=2 * np.pi))
+    new, _ = recam("take_record").camera_of(edit, take)
+    keys = _keys(recam, new)
+    assert len(keys["rotation_quaternion", 0]) == shots.FRAMES
+    turns = np.array([[value for _, value in keys["rotation_quaternion", axis]] for axis in range(4)]).T
+    # One and its negative are the same turn; straight lines between such two go through nothing.
+    assert (np.sum(turns[1:] * turns[:-1], axis=1) > 0.9).all()
+
+
 def _keys(recam, item):
     return {
         (each.data_path, each.array_index): [tuple(key.co) for key in each.keyframe_points]
@@ -306,13 +320,13 @@ def test_takes_of_the_folder_are_loaded_once(recam, edit, made, work, folder):
     shutil.copy(folder / FOLDER / f"{first}.mp4", folder / FOLDER / "nobodys_v001.mp4")
     (folder / FOLDER / "broken_v001.json").write_text("{")
     shutil.copy(folder / FOLDER / f"{first}.mp4", folder / FOLDER / "broken_v001.mp4")
+    assert drain(recam, work.load("Edit", "another")) == []
     assert drain(recam, work.load("Edit", "clip")) == [first, second]
     take = strips(edit)[second]
     assert recam("compat").span(take) == (shots.START, shots.START + shots.FRAMES)
     assert [each.name for each in recam("ties").list_takes(edit, strips(edit)["clip"])] == [first, second]
     assert recam("take_record").job_of(take).origin.camera == "Target"
     assert drain(recam, work.load("Edit", "clip")) == []
-    assert drain(recam, work.load("Edit", "another")) == []
 
 
 def test_another_file_ends_what_is_loaded_and_what_was_told(recam, work):
