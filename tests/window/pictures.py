@@ -36,11 +36,22 @@ def main(folder: Path) -> None:
         start_up = ["--factory-startup", "--app-template", "Video_Editing", "--window-geometry", "0", "0", *SCREEN]
         drive = ["--python", str(HERE / "manual_drive.py"), "--", made["zip"], made["blend"], str(taken)]
         environment = os.environ | {"BLENDER_USER_RESOURCES": str(home / "blender"), "HOME": str(home)}
+        if "--pseudo" in sys.argv:
+            environment["RECAM_PSEUDO"] = str(write_pseudo(home / "pseudo.json"))
         subprocess.run([str(TOOL), "window", "blender", *start_up, *drive], env=environment, check=True, timeout=900)
         for each in taken.iterdir():
             shutil.copy(each, folder)
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+def write_pseudo(path: Path) -> Path:
+    """Each of ReCam's texts, and what it is in that language."""
+    sys.path.insert(0, str(ROOT))
+    from samples import pseudo, texts
+
+    path.write_text(json.dumps({each: pseudo.pseudo(each) for each in texts.collect().places}), encoding="utf-8")
+    return path
 
 
 if __name__ == "__main__":
