@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -96,3 +97,34 @@ def open_file() -> Iterator[Callable[..., None]]:
     """Open a .blend and be back in an empty file afterwards, so that no test holds another's files open."""
     yield lambda path: bpy.ops.wm.open_mainfile(filepath=str(path))
     bpy.ops.wm.read_homefile(use_empty=True)
+
+
+@pytest.fixture
+def saved_edit(
+    backend_python: str, clip: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[bpy.types.Scene]:
+    """The small edit (shots.py) in a file of its own: its takes go to the folder beside that."""
+    import shots
+    from timeline import in_window
+
+    monkeypatch.setenv("RECAM_PYTHON", backend_python)
+    shutil.copy(clip, folder)
+    scene = in_window(shots.new_edit(backend_python, folder))
+    bpy.ops.wm.save_as_mainfile(filepath=str(folder / "edit.blend"))
+    yield bpy.data.scenes[scene.name]
+    bpy.ops.wm.read_homefile(use_empty=True)
+
+
+@pytest.fixture
+def made(recam: Recam, saved_edit: bpy.types.Scene) -> Callable[..., Any]:
+    """A take of the panel's settings, as a strip."""
+    from timeline import strips
+
+    def made(**settings: Any) -> Any:
+        for name, value in settings.items():
+            setattr(saved_edit.recam, name, value)
+        asked = recam("request").from_settings(saved_edit)
+        (take,) = recam("reshoot").reshoot_now(asked).takes
+        return strips(saved_edit)[take.strip]
+
+    return made
