@@ -59,9 +59,17 @@ class Entry:
     _folder: tempfile.TemporaryDirectory[str] | None = None
 
     @property
+    def camera(self) -> str:
+        """The target camera's name, or how many there are; nothing where the scene's own is not looked up yet."""
+        shots = self._prepared.shots if self._prepared is not None else ()
+        names = [self.request.camera] if self.request.camera else [each.job.origin.camera for each in shots]
+        names = list(dict.fromkeys(names))
+        return tr("{count} cameras").format(count=len(names)) if len(names) > 1 else "".join(names)
+
+    @property
     def title(self) -> str:
         """What is re-shot, seen by whom."""
-        camera = self.request.camera or tr("the scene's camera")
+        camera = self.camera or tr("the scene's camera")
         return tr("{strip}, seen by {camera}").format(strip=self.request.strip, camera=camera)
 
     @property

@@ -148,7 +148,7 @@ def _title(row: bpy.types.UILayout, entry: jobs.Entry) -> None:
 def _camera(layout: bpy.types.UILayout, entry: jobs.Entry) -> None:
     row = layout.row()
     row.active = False
-    row.label(text=entry.request.camera or tr("Scene camera"), icon="CAMERA_DATA", translate=False)
+    row.label(text=entry.camera or tr("Scene camera"), icon="CAMERA_DATA", translate=False)
     row.label(text=setup.NAMES.get(entry.request.engine, entry.request.engine), translate=False)
 
 

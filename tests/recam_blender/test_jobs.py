@@ -61,6 +61,19 @@ def test_three_in_their_order_while_the_queue_is_reordered(edit, jobs, ask, fold
     assert shots.left_behind(folder) == ["clip.mkv"]
 
 
+def test_the_scenes_camera_has_its_name_once_it_is_looked_up(edit, jobs, ask):
+    one = jobs.add(ask(camera=""))
+    assert (one.camera, one.title) == ("", "clip, seen by the scene's camera")
+    work(jobs, lambda: one.stage != "preparing")
+    assert (one.camera, one.title) == ("Target", "clip, seen by Target")
+    jobs.cancel(one.number)
+    edit.timeline_markers.new("cut", frame=shots.START + 6).camera = shots.add_camera(edit, "Other", turn=0.1)
+    edit.timeline_markers.new("first", frame=shots.START).camera = edit.objects["Target"]
+    several = jobs.add(ask(camera=""))
+    work(jobs, lambda: several.stage != "preparing")
+    assert several.camera == "2 cameras"
+
+
 def test_a_job_is_what_was_asked_for_whatever_is_edited_while_it_waits(recam, edit, jobs, ask, folder, backend_python):
     before = recam("sampling").sample_trajectory(edit, edit.camera, [shots.START + 5.0], width=128, height=64).poses[0]
     jobs.add(ask())
