@@ -126,14 +126,16 @@ def _running(context: bpy.types.Context, layout: bpy.types.UILayout, entry: jobs
 
 
 def _waiting(layout: bpy.types.UILayout, entry: jobs.Entry, place: int, count: int) -> None:
-    row = layout.row(align=True)
+    row = layout.row()
     _title(row, entry)
+    right = row.row(align=True)
+    right.alignment = "RIGHT"
     for by, icon, possible in ((-1, "TRIA_UP", place > 0), (1, "TRIA_DOWN", place < count - 1)):
-        part = row.row(align=True)
+        part = right.row(align=True)
         part.enabled = possible
         move = part.operator(RECAM_OT_move_job.bl_idname, text="", icon=icon)
         move.number, move.by = entry.number, by
-    row.operator(RECAM_OT_cancel.bl_idname, text="", icon="X").number = entry.number
+    right.operator(RECAM_OT_cancel.bl_idname, text="", icon="X").number = entry.number
     _camera(layout, entry)
 
 
