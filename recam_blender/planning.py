@@ -244,7 +244,10 @@ def _job(
 
 
 def scene_rate(scene: bpy.types.Scene) -> Fraction:
-    """A scene's exact rate, frames per second. Blender holds 1.001 in 32 bits: the simplest number that these bits can be is meant."""
+    """A scene's exact rate, frames per second.
+
+    Blender holds 1.001 in 32 bits: the simplest number that these bits can be is meant.
+    """
     render = scene.render
     base = Fraction(render.fps_base)
     for largest in (1, 1000, 1001, 10_000, 100_000):

@@ -21,7 +21,7 @@ import bpy
 from ..backend import contract
 from ..backend.cameras import source_of
 from ..backend.contract import Job, Progress, Result
-from . import client, depth, environment, forecast, runtime, sequencer, takes
+from . import client, compat, depth, environment, forecast, runtime, sequencer, take_list, takes, ties
 from .errors import ReCamError
 from .planning import Shot, Step, check_models, find_camera, find_scene, plan, steps
 from .request import GENERATES, Request
@@ -248,7 +248,8 @@ def _check_folder(folder: str) -> None:
 
 def _make(request: Request, shot: Shot, worker: client.Worker) -> Generator[Step, None, Take]:
     job = shot.job
-    claim = takes.claim(_folder(request), _stem(shot), contract.FORMATS[request.format])
+    suffix, above = contract.FORMATS[request.format], _highest(request, _stem(shot))
+    claim = takes.claim(_folder(request), _stem(shot), suffix, above=above)
     try:
         job = dataclasses.replace(job, output=dataclasses.replace(job.output, path=claim.path))
         result = yield from _follow(worker, worker.submit(job.to_json()))
@@ -256,6 +257,15 @@ def _make(request: Request, shot: Shot, worker: client.Worker) -> Generator[Step
         takes.release(claim)
         raise
     return Take(result.path, job, result)
+
+
+def _highest(request: Request, stem: str) -> int:
+    """The highest number of a take in the edit already: those made before the first save lie in another folder."""
+    scene = bpy.data.scenes.get(request.scene)
+    strips = compat.strips_all(scene) if scene is not None else []
+    paths = [take_list.path_of(scene, each) for each in strips if ties.is_take(each)]
+    same = [each for each in paths if os.path.basename(os.path.normpath(each)).startswith(f"{stem}_v")]
+    return max((take_list.version_of(os.path.normpath(each)) for each in same), default=0)
 
 
 def with_depth(shot: Shot, folder: str) -> Generator[Step, None, Job]:

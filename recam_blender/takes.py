@@ -73,13 +73,14 @@ def stem(strip: str, camera: str) -> str:
     return f"_{name}" if _RESERVED.fullmatch(name.split(".", maxsplit=1)[0].strip()) else name
 
 
-def claim(folder: str, stem: str, suffix: str) -> Claim:
+def claim(folder: str, stem: str, suffix: str, *, above: int = 0) -> Claim:
     """Take the next version for ourselves. Makes the folder where there is none.
 
     Args:
         folder: where takes go.
         stem: of :func:`stem`.
         suffix: the take's ending, ".mp4"; empty for a folder of pictures.
+        above: the number is to be higher than this one too: that of a take which lies elsewhere.
 
     Raises:
         TakeError: with the reason, in words.
@@ -87,6 +88,7 @@ def claim(folder: str, stem: str, suffix: str) -> Claim:
     with _told(folder):
         os.makedirs(folder, exist_ok=True)
         version = max((number for number, _ in _versions(folder, stem)), default=0)
+        version = max(version, above)
         for _ in range(_TRIES):
             version += 1
             name = f"{stem}_v{version:03d}"

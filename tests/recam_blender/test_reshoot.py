@@ -175,6 +175,16 @@ def test_a_saved_file_gets_a_folder_beside_it(edit, asked, run, folder):
     assert strips(edit)[take.strip].filepath.startswith("//recam")
 
 
+def test_numbers_go_on_where_the_takes_before_lie_in_another_folder(edit, asked, run, folder):
+    """As after the first save of a file: the takes made before it stay in the extension's own folder."""
+    for name in ("one", "two"):
+        (folder / name).mkdir()
+    first = run(asked(folder=str(folder / "one"))).takes[0]
+    second = run(asked(folder=str(folder / "two"))).takes[0]
+    assert [os.path.basename(each.path) for each in (first, second)] == ["clip_Target_v001.mp4", "clip_Target_v002.mp4"]
+    assert second.strip == "clip_Target_v002"
+
+
 def test_the_same_job_is_not_made_twice_where_that_is_asked(edit, asked, run, folder):
     made = run(asked(folder=str(folder)), skip_existing=True).takes[0]
     again = run(asked(folder=str(folder)), skip_existing=True).takes[0]
