@@ -6,7 +6,6 @@ import bpy
 import pytest
 import setups
 
-
 OF_SETTINGS = ("recam.next_seed",)
 
 
