@@ -89,7 +89,6 @@ def test_an_afternoon_of_mouse_and_keys(animator, tmp_path, capsys):
     assert seen["redone"] == [TAKE]
     # It was saved while others were made; of those nothing is in the file.
     assert seen["running"]["jobs"]
-    assert not seen["running"]["unsaved"]
     reopened = seen["reopened"]
     assert reopened["file"].endswith("Documents/Shots é/Untitled.blend")
     assert reopened["strips"] == ["statue.mp4", TAKE]

@@ -176,7 +176,7 @@ def look_through(user):
     user.photograph("workbench_3_see_through")
     # Below it: the one that ends it, then the preview's.
     user.move(box[0] + box[2] // 2, box[1] + box[3] - 40)
-    live = user.find("Live Preview", lambda: user.bars(box, least=(150, 12))[2:])[0]
+    _, _, live, _ = user.find("four buttons", lambda: exactly(4, user.bars(box, least=(150, 12))))
     user.press(live)
     state = user.wait_for("live preview", LIVE_SECONDS, lambda state: state["recam"]["live"])
     until = time.monotonic() + LIVE_SECONDS
@@ -191,6 +191,11 @@ def look_through(user):
     user.wait_for("all editors", SHORT_SECONDS, lambda state: len(state["windows"][0]["areas"]) > 1)
     user.settled()
     return told
+
+
+def exactly(count, bars):
+    """The buttons, once there are so many: until then the panel has not been drawn with all of them."""
+    return bars if len(bars) == count else []
 
 
 def middle(user):
@@ -292,10 +297,11 @@ def begin_others_and_save(user):
     # Where a bar runs, no screen stands still.
     user.patience = 3
     user.move(x + width // 2, y + height // 2)
+    state = user.wait_for("jobs", SHORT_SECONDS, lambda state: state["recam"]["jobs"])
+    before = Path(state["file"]).stat().st_mtime_ns
     user.key("ctrl+s")
-    time.sleep(1.2)
-    state = user.latest()
-    return {"jobs": state["recam"]["jobs"], "unsaved": state["unsaved"]}
+    user.find("saved file", lambda: Path(state["file"]).stat().st_mtime_ns > before)
+    return {"jobs": user.latest()["recam"]["jobs"]}
 
 
 def reopen(user):
