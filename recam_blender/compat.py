@@ -26,6 +26,11 @@ def sequencer_scene(context: bpy.types.Context) -> bpy.types.Scene:
     return getattr(context, "sequencer_scene", None) or context.scene
 
 
+def sequencer_keymap(known: Any | None) -> str:
+    """What Blender's default keys call those of the whole sequencer, timeline and preview: renamed after 4.2."""
+    return "SequencerCommon" if known is not None and "SequencerCommon" in known.keymaps else "Video Sequence Editor"
+
+
 def strips(owner: Any) -> Any:
     """The collection of strips in a sequence editor or in a meta strip."""
     return owner.strips if hasattr(owner, "strips") else owner.sequences

@@ -6,6 +6,7 @@ from typing import Any
 
 import bpy
 
+from . import compat
 from .take_operators import RECAM_OT_compare
 
 COMPARE = "J"
@@ -23,9 +24,7 @@ def register() -> None:
     keys = manager.keyconfigs.addon if manager is not None else None
     if keys is None:
         return
-    # Of the whole editor; so it is called from 4.3 on.
-    known = manager.keyconfigs.default
-    whole = "SequencerCommon" if known is not None and "SequencerCommon" in known.keymaps else "Video Sequence Editor"
+    whole = compat.sequencer_keymap(manager.keyconfigs.default)
     keymap = keys.keymaps.new(whole, space_type="SEQUENCE_EDITOR", region_type="WINDOW")
     _added.append((keymap, keymap.keymap_items.new(RECAM_OT_compare.bl_idname, COMPARE, "PRESS")))
 

@@ -136,10 +136,10 @@ def _footage(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
     row = layout.row(align=True)
     row.use_property_split = False
     if settings.pinned:
-        every = "strips_all" if hasattr(scene.sequence_editor, "strips_all") else "sequences_all"
         part = row.row()
         part.alert = strip is None
         if scene.sequence_editor is not None:
+            every = compat.EVERY_STRIP
             part.prop_search(settings, "pinned", scene.sequence_editor, every, text="", icon=_icon(strip))
         row.operator("recam.unpin", text="", icon="PINNED", emboss=False)
     elif strip is not None:
