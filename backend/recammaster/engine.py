@@ -14,9 +14,9 @@ from torch import Tensor
 
 from ..contract import EngineSettings
 from ..engines import Frame, Report, Shot
+from ..media.in_between import frames_at
 from . import camera, doubts, fitting, shake, timing
 from .drawing import Drawing
-from .in_between import frames_at
 from .views import draw, find_views
 
 

@@ -18,7 +18,7 @@ from PIL import Image as Pillow
 
 from ..contract import Generation, Intrinsics
 from ..engines import FrameSource, Image
-from .in_between import frames_at
+from ..media.in_between import frames_at
 
 Floats = npt.NDArray[np.float32]
 Box = tuple[float, float, float, float]

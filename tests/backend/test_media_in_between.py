@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from backend.recammaster.in_between import Between, frames_at
+from backend.media.in_between import Between, frames_at
 
 HEIGHT, WIDTH = 120, 208
 
