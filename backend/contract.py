@@ -20,20 +20,23 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from . import messages
+from .depth import DEPTHS, ESTIMATED, Depth, natural_order
 from .generation import CACHES, FITS, PLANS, QUALITIES, Generation, Models
 from .messages import ContractError, Message, spec
+from .use import USES, WAYS, Known, Region, Use
 
 __all__ = [
     "CACHES",
     "DEFAULT_SUBJECT_DISTANCE",
     "DEPTHS",
     "ENGINES",
+    "ESTIMATED",
     "FITS",
     "FOOTAGE_KINDS",
     "FORMATS",
@@ -42,8 +45,11 @@ __all__ = [
     "PLANS",
     "QUALITIES",
     "RATES",
+    "SOURCES",
     "UNITS",
+    "USES",
     "VERSION",
+    "WAYS",
     "ContractError",
     "Depth",
     "EngineSettings",
@@ -51,23 +57,27 @@ __all__ = [
     "Generation",
     "Intrinsics",
     "Job",
+    "Known",
     "Models",
     "Origin",
     "Output",
     "Pose",
     "Progress",
+    "Region",
     "Result",
     "Row",
     "Trajectory",
+    "Use",
     "json_schema",
     "loads",
+    "natural_order",
     "take_record",
 ]
 
 VERSION = 1
 
 ENGINES = ("reproject", "recammaster")
-DEPTHS = ("plane", "scene", "file")
+SOURCES = ("still", "footage")
 FOOTAGE_KINDS = ("movie", "images")
 # How a take is stored, and what its file name ends in; the two without an ending are folders of numbered pictures.
 FORMATS = {"h264": ".mp4", "prores4444": ".mov", "ffv1": ".mkv", "png": "", "exr": ""}
@@ -154,62 +164,6 @@ class Footage(Message):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Depth(Message):
-    """How far the footage's pixels are. Depth is planar: along the camera's z axis, in metres."""
-
-    kind: str = spec("a flat plane at the subject distance, the scene's own, or files", "plane", choices=DEPTHS)
-    files: tuple[str, ...] = spec("one per timeline frame (EXR, 16-bit PNG or npy); none for a plane", ())
-    scale: float = spec("metres per unit of the files; for 16-bit PNG, metres at white", 1.0, above=0)
-    identity: str = spec("what the depth was made from, where the files are only a copy made for this job", "")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.kind == "plane" and self.files:
-            raise ContractError("files", f"{len(self.files)} files", "none for a plane")
-        if self.kind != "plane" and not self.files:
-            raise ContractError("files", "none", "one depth file per timeline frame")
-
-    @classmethod
-    def from_path(cls, path: str, length: int, *, frames: Sequence[int] = (), scale: float = 1.0) -> Depth:
-        """The depth files at ``path``: one file for a still, or a folder read in the order of the numbers in its names.
-
-        Args:
-            path: a file, or a folder that holds nothing but depth files (hidden files aside).
-            length: how many timeline frames there are.
-            frames: for each of them, which frame of the whole clip it shows; empty where there is no such order.
-            scale: metres per unit, as in the field of that name.
-
-        A folder as long as the clip is counted by the clip's frames, so that a clip that is reversed or trimmed keeps
-        its depth; one that has a file per timeline frame, and no other meaning, by those.
-
-        Raises:
-            ContractError: the folder cannot be listed, or holds another number of files.
-        """
-        if os.path.isdir(path):
-            try:
-                names = sorted((each for each in os.listdir(path) if not each.startswith(".")), key=natural_order)
-            except OSError as error:
-                found_instead = f"{path!r} ({error.strerror})"
-                raise ContractError("settings.depth.files", found_instead, "a folder that can be read") from None
-            found = [os.path.join(path, each) for each in names]
-        else:
-            found = [path]
-        shown = max(frames, default=len(found)) + 1
-        if len(found) == 1:
-            files = found * length
-        elif len(found) == length != shown:
-            files = found
-        elif len(found) >= shown:
-            files = [found[each] for each in frames]
-        else:
-            expected = f"{length}, one per timeline frame"
-            if frames and shown != length:
-                expected += f", or {shown}, one per footage frame"
-            raise ContractError("settings.depth.files", f"{len(found)} files in {path!r}", expected)
-        return cls(kind="file", files=tuple(files), scale=scale)
-
-
-@dataclass(frozen=True, kw_only=True)
 class EngineSettings(Message):
     """What makes the frames, and how."""
 
@@ -217,6 +171,7 @@ class EngineSettings(Message):
     seed: int = spec("for engines that draw random numbers", 0, minimum=0, maximum=LARGEST_SEED)
     depth: Depth = spec("where the footage's depth comes from", Depth())
     generation: Generation = spec("for engines that generate", Generation())
+    true_pixels: bool = spec("the footage's own pixels where its depth is trusted, the engine's only elsewhere", False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -272,6 +227,15 @@ class Job(Message):
         "the footage's own lens, pixels of the footage, where no source is given; none: the target's first", None
     )
     subject_distance: float = spec("metres from camera to subject", DEFAULT_SUBJECT_DISTANCE, above=0)
+    source_from: str = spec(
+        "where no source is given: a camera that stands still, or the one that the footage itself tells of; it starts "
+        "where the target's first pose is",
+        "still",
+        choices=SOURCES,
+    )
+    relative: bool = spec("the target's move from its first pose is added to the source camera's own", False)
+    known: Known | None = spec("a point whose distance is known, where the source comes from the footage", None)
+    use: Use = spec("what the take is for", Use())
     origin: Origin = spec("where the job came from", Origin())
     version: int = spec("of this contract", VERSION, choices=(VERSION,))
 
@@ -281,8 +245,26 @@ class Job(Message):
         _check_count("target.poses", len(self.target), count)
         if self.source is not None:
             _check_count("source.poses", len(self.source), count)
-        if self.settings.depth.kind != "plane":
+        if self.settings.depth.has_files:
             _check_count("settings.depth.files", len(self.settings.depth.files), count)
+        if self.source is not None and self.source_from != "still":
+            raise ContractError("source_from", self.source_from, "'still' where a source is given")
+        self._check_use(count)
+
+    def _check_use(self, count: int) -> None:
+        known, use = self.known, self.use
+        if known is not None:
+            if self.source_from != "footage":
+                raise ContractError("known", "a point", "none but where source_from is 'footage'")
+            if known.frame >= count:
+                raise ContractError("known.frame", known.frame, f"less than {count}, the number of frames")
+            if known.x > self.footage.width or known.y > self.footage.height:
+                size = f"{self.footage.width}x{self.footage.height}"
+                raise ContractError("known", f"({known.x:g}, {known.y:g})", f"a point of the footage, {size}")
+        if self.relative and use.makes_target:
+            raise ContractError("relative", True, f"false for {use.kind}, which makes the target camera itself")
+        if use.kind in ("lock", "freeze") and use.at >= count:
+            raise ContractError("use.at", use.at, f"less than {count}, the number of frames")
 
     def __len__(self) -> int:
         """How many frames the take has."""
@@ -325,10 +307,18 @@ class Job(Message):
             else:
                 part["files"] = [_stamp(path) for path in part["files"]]
         del data["output"]["path"], data["origin"], data["settings"]["generation"]
+        # What later versions added counts where it is said: a take of before is still the same one.
+        for said, part, added in ((self, data, _ADDED), (self.settings, data["settings"], _ADDED_SETTINGS)):
+            for name, default in added.items():
+                if getattr(said, name) == default:
+                    del part[name]
         if self.settings.engine == "recammaster":
             data["settings"]["generation"] = self.settings.generation.identity(_stamp)
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
+
+_ADDED: dict[str, Any] = {"source_from": "still", "relative": False, "known": None, "use": Use()}
+_ADDED_SETTINGS: dict[str, Any] = {"true_pixels": False}
 
 UNITS = ("steps", "bytes")
 
@@ -405,12 +395,6 @@ def _check_absolute(field: str, path: str) -> None:
 def _check_count(field: str, found: int, expected: int) -> None:
     if found != expected:
         raise ContractError(field, f"{found} entries", f"{expected}, one per timeline frame")
-
-
-def natural_order(name: str) -> list[tuple[bool, int | str]]:
-    """What to sort file names by, so that 10 comes after 9."""
-    parts = enumerate(re.split(r"([0-9]+)", name))
-    return [(False, int(part)) if place % 2 else (True, part) for place, part in parts]
 
 
 def _check_rigid(pose: Pose, field: str) -> None:

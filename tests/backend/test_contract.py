@@ -114,6 +114,17 @@ def test_progress_round_trip(seconds):
         # engines, kinds, formats
         ("settings", {"engine": "magic"}, "settings.engine", "'reproject'"),
         ("settings", {"depth": {"kind": "guess"}}, "settings.depth.kind", "'plane'"),
+        ("settings", {"depth": {"kind": "motion", "files": ["/1.exr"]}}, "settings.depth.files", "none for motion"),
+        # where the source camera comes from, and what a take is for
+        ("source_from", "guess", "source_from", "'still'"),
+        ("known", {"x": 1.0, "y": 1.0, "distance": 2.0}, "known", "source_from is 'footage'"),
+        ("use", {"kind": "guess"}, "use.kind", "'move'"),
+        ("use", {"kind": "lock", "at": 3}, "use.at", "less than 3"),
+        ("use", {"kind": "freeze", "at": 3}, "use.at", "less than 3"),
+        ("use", {"kind": "stabilise", "by": "dolly"}, "use.by", "nothing for stabilise"),
+        ("use", {"kind": "closer", "by": "pull"}, "use.by", "'zoom'"),
+        ("use", {"kind": "outpaint", "factor": 1.0}, "use.factor", "more than 1"),
+        ("use", {"kind": "closer", "region": {"x": 0.75, "width": 0.5}}, "use.region.width", "x + width <= 1"),
         ("footage.kind", "tape", "footage.kind", "'movie'"),
         ("output.format", "gif", "output.format", "'h264'"),
         ("output.path", "/take.mov", "output.path", ".mp4"),
@@ -176,6 +187,19 @@ def test_refuses(path, value, field, expected):
     assert expected in error.expected
     assert str(error) == f"{error.field}: found {error.found}, expected {error.expected}"
     assert len(str(error)) < 400
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"source_from": "footage", "known": {"frame": 3, "x": 1.0, "y": 1.0, "distance": 2.0}}, "known.frame"),
+        ({"source_from": "footage", "known": {"x": 833.0, "y": 1.0, "distance": 2.0}}, "known"),
+        ({"source_from": "footage", "source": minimal()["target"]}, "source_from"),
+        ({"relative": True, "use": {"kind": "lock"}}, "relative"),
+    ],
+)
+def test_refuses_what_does_not_go_together(changes, field):
+    assert refusal(minimal() | changes).field == field
 
 
 def test_refuses_a_picture_that_is_not_in_the_list():

@@ -143,10 +143,20 @@ def test_digest_is_the_same_wherever_the_take_is_stored(folder):
         ("output.rate", "24/1"),
         ("output.width", 834),
         ("output.mask", True),
+        ("source_from", "footage"),
+        ("relative", True),
+        ("use", {"kind": "stabilise"}),
+        ("settings", {"true_pixels": True}),
+        ("settings", {"depth": {"kind": "auto"}}),
     ],
 )
 def test_digest_tells_different_takes_apart(path, value):
     assert Job.from_json(changed(minimal(), path, value)).digest() != Job.from_json(minimal()).digest()
+
+
+def test_digest_is_the_one_that_was_written_before_jobs_could_say_more():
+    """As version 0.1.0 of the backend gave it: a batch does not make again what it has."""
+    assert Job.from_json(minimal()).digest() == "c668e9235fb80ca9caf6d4718bb127c1b91941f1e9f76d58a54699d6a917ba38"
 
 
 def test_digest_notices_that_the_footage_changed(folder):

@@ -30,6 +30,8 @@ FLOOR = (
     "recam.backend.progressbar",
     "recam.backend.rpc",
     "recam.backend.troubles",
+    "recam.backend.depth",
+    "recam.backend.use",
 )
 """What the add-on may know of the backend."""
 

@@ -29,6 +29,20 @@ def full():
         "source": minimal()["target"] | {"width": 831},
         "lens": LENS,
         "subject_distance": 3,
+        "source_from": "still",
+        "relative": True,
+        "known": None,
+        "use": {
+            "kind": "freeze",
+            "strength": 0.5,
+            "at": 2,
+            "hold": 1,
+            "ease": 0,
+            "region": {"x": 0.5, "y": 0.0, "width": 0.5, "height": 1.0},
+            "by": "",
+            "factor": 2.0,
+            "keep": False,
+        },
         "settings": {
             "engine": "reproject",
             "seed": 2**63 - 1,
@@ -58,6 +72,7 @@ def full():
                     "preview": "/taew2_1.pth",
                 },
             },
+            "true_pixels": True,
         },
         "output": {
             "path": "/folder",
