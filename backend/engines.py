@@ -80,6 +80,12 @@ class DepthSource(Protocol):
     def frame(self, index: int, /) -> npt.NDArray[np.float32]: ...
 
 
+class ConfidenceSource(Protocol):
+    """How far depth can be trusted: ``frame(i)`` is float32 (h, w) of the footage's size, 0 (made up) to 1."""
+
+    def frame(self, index: int, /) -> npt.NDArray[np.float32]: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Shot:
     """One take to make.
@@ -95,6 +101,8 @@ class Shot:
         source_known: whether the job said how the source camera moved; else it is taken to stand still.
         mask: whether the take's mask is stored as well.
         rate: timeline frames per second.
+        depth_words: what the depth is, where the job's settings do not tell.
+        confidence: how far the depth can be trusted; None: everywhere.
     """
 
     footage: FrameSource
@@ -108,6 +116,8 @@ class Shot:
     source_known: bool = True
     mask: bool = False
     rate: float = 24.0
+    depth_words: str = ""
+    confidence: ConfidenceSource | None = None
 
     @property
     def length(self) -> int:

@@ -122,6 +122,8 @@ def _frames(numbers: list[int]) -> str:
 
 
 def _name_depth(shot: Shot) -> str:
+    if shot.depth_words:
+        return shot.depth_words
     if shot.depth is None:
         return f"flat plane {shot.subject_distance:.2f} m away"
     return {"scene": "the scene's own depth"}.get(shot.settings.depth.kind, "depth files")
