@@ -313,7 +313,8 @@ class Job(Message):
                 if getattr(said, name) == default:
                     del part[name]
         if self.settings.engine == "recammaster":
-            data["settings"]["generation"] = self.settings.generation.identity(_stamp)
+            size = (self.footage.width, self.footage.height)
+            data["settings"]["generation"] = self.settings.generation.identity(_stamp, size)
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from .messages import ContractError, Message, spec
 
 QUALITIES = ("final", "good", "draft")
-FITS = ("crop", "pad")
+FITS = ("crop", "pad", "auto")
 CACHES = ("none", "first-block", "sea")
 PLANS = ("auto", "resident", "tiled", "streamed", "fp8")
 
@@ -24,6 +24,9 @@ FRAMES = 81
 
 SIZE = (832, 480)
 """Width and height that the released weights know."""
+
+CROPPED_LEAST = 0.6
+"""Share of the footage that a crop shows the network, from which the fit ``auto`` is a crop whatever the take shows."""
 
 _MOST_FRAMES = 2001  # the rotary table ends at 1024 latent frames, source and target together
 _SIDE_STEP = 16  # pixels: the VAE makes one of eight, the network one of two
@@ -66,7 +69,19 @@ class Generation(Message):
     frames: int = spec("that the network makes at once, 4k + 1", FRAMES, minimum=1, maximum=_MOST_FRAMES)
     width: int = spec("that the network draws, a multiple of 16", SIZE[0], minimum=_SIDE_STEP, maximum=4096)
     height: int = spec("likewise", SIZE[1], minimum=_SIDE_STEP, maximum=4096)
-    fit: str = spec("footage of another shape is cropped, or padded with its mirror image", "crop", choices=FITS)
+    fit: str = spec(
+        "footage of another shape is cropped, or padded with its mirror image; auto: cropped, but padded where a crop "
+        "would lose much of it that the take shows",
+        "auto",
+        choices=FITS,
+    )
+    focus_x: float | None = spec(
+        "the middle of what a crop must keep, as a share of the footage's width; none: found",
+        None,
+        minimum=0,
+        maximum=1,
+    )
+    focus_y: float | None = spec("likewise, of its height", None, minimum=0, maximum=1)
     cache: str = spec("leave out work that changes little from step to step (not judged yet)", "none", choices=CACHES)
     device: str = spec("auto, cpu, mps, cuda, or cuda:1 and so on", "auto")
     plan: str = spec("how memory is used; auto: by what is free on the device", "auto", choices=PLANS)
@@ -94,14 +109,25 @@ class Generation(Message):
             if not os.path.exists(path):
                 raise ContractError(field, f"nothing at {path!r}", "a file or folder that can be read")
 
-    def identity(self, stamp: Callable[[str], Any]) -> dict[str, Any]:
+    def kept_by_crop(self, width: int, height: int) -> float:
+        """The share of footage of this size that the network is shown where it is cropped."""
+        across, down = self.width / width, self.height / height
+        return min(across, down) / max(across, down)
+
+    def identity(self, stamp: Callable[[str], Any], footage: tuple[int, int] | None = None) -> dict[str, Any]:
         """What of this decides how a take looks; ``stamp`` says which file a path is. Where it runs does not.
 
-        A folder of models counts by its name: another file in it need not change a thing.
+        A folder of models counts by its name: another file in it need not change a thing. ``footage`` is its width and
+        height: where they leave no choice to the fit, that counts as the one it comes to.
         """
         data = self.to_json()
         for name in ("device", "plan", "compile"):
             del data[name]
+        for name in ("focus_x", "focus_y"):  # takes from before there was a focus are the same takes
+            if data[name] is None:
+                del data[name]
+        if self.fit == "auto" and footage is not None and self.kept_by_crop(*footage) >= CROPPED_LEAST:
+            data["fit"] = "crop"
         unused = {"embeddings", "preview"} | (set() if self.quality == "draft" else {"lora"})
         data["models"] = {
             name: path if name == "folder" else stamp(path) for name, path in self.models.paths() if name not in unused

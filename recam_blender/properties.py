@@ -172,8 +172,9 @@ class RECAM_PG_settings(bpy.types.PropertyGroup):
         name="Fit",
         description="What to do with footage of another shape than the network's frame",
         items=[
-            ("crop", "Crop", "Fill the frame, and leave out what juts over"),
-            ("pad", "Pad", "Show all of it, and fill the rest with its mirror image"),
+            ("auto", "Automatic", "Crop, but pad where a crop would lose much of what the take shows", 2),
+            ("crop", "Crop", "Fill the frame, and leave out what juts over", 0),
+            ("pad", "Pad", "Show all of it, and fill the rest with its mirror image", 1),
         ],
         default=contract.Generation.fit,
     )
