@@ -19,8 +19,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from . import __version__, engines, packages, pipeline
-from .cameras.trajectory import source_of
+from . import __version__, engines, packages, pipeline, settling
 from .contract import FORMATS, ContractError, Job, Output, Progress, Result, take_record
 from .engines import Cancelled, EngineError, Image
 from .media.errors import FootageError, WriteError
@@ -99,8 +98,7 @@ def _make_take(
         raise RenderError(
             f"The backend's Python ({sys.executable}) lacks {names} for {job.settings.engine}.", "environment"
         )
-    footage, depth = _open(job, stack, gate)
-    engine = engines.create(job.settings)
+    engine = _engine(job)
     pace = _Pace(len(job))
     previews = stack.enter_context(_Previews())
 
@@ -114,18 +112,31 @@ def _make_take(
             seconds_left = pace.seconds_left()
         report(Progress(phase=phase, step=done, total=total, seconds_left=seconds_left, preview=previews.path))
 
+    footage = stack.enter_context(_footage(job, gate))
+    settled = settling.settle(
+        job,
+        lambda: open_footage(job.footage),
+        lambda: stack.enter_context(_depth(job, gate)),
+        stack,
+        step,
+        gate.check,
+    )
+    engine.notes += settled.notes
+    engine.warnings += settled.warnings
     shot = engines.Shot(
-        footage=footage,
-        depth=depth,
-        source=source_of(job),
-        target=job.target,
+        footage=settling.held(footage, settled),
+        depth=settled.depth,
+        source=settled.source,
+        target=settled.target,
         subject_distance=job.subject_distance,
         settings=job.settings,
         width=job.output.width,
         height=job.output.height,
-        source_known=job.source is not None,
+        source_known=settled.source_known,
         mask=job.output.mask,
         rate=float(job.output.rate),
+        depth_words=settled.depth_words,
+        confidence=settled.confidence,
     )
     step("preparing", 0, 1)
     encoder = stack.enter_context(pipeline.Encoder(job.output, gate, whole_chroma=footage.whole_chroma))
@@ -141,19 +152,32 @@ def _make_take(
     return engine, take
 
 
-def _open(job: Job, stack: contextlib.ExitStack, gate: pipeline.Gate) -> tuple[pipeline.Ahead, pipeline.Ahead | None]:
-    width, height, depth = job.footage.width, job.footage.height, job.settings.depth
-    size = {"length": len(job), "width": width, "height": height}
-    footage = pipeline.Ahead(lambda: open_footage(job.footage), name="footage", gate=gate, **size)
-    stack.enter_context(footage)
-    if depth.kind == "plane":
-        return footage, None
+def _engine(job: Job) -> engines.Engine:
+    engine = engines.create(job.settings)
+    if not settling.uses_true_pixels(job):
+        return engine
+    from .truepixels import TruePixels
+
+    return TruePixels(engine, job.settings)
+
+
+def _footage(job: Job, gate: pipeline.Gate) -> pipeline.Ahead:
+    size = {"length": len(job), "width": job.footage.width, "height": job.footage.height}
+    return pipeline.Ahead(lambda: open_footage(job.footage), name="footage", gate=gate, **size)
+
+
+def _depth(job: Job, gate: pipeline.Gate) -> pipeline.Ahead:
     from .media.depthmaps import open_depth
 
-    maps = pipeline.Ahead(
-        lambda: contextlib.nullcontext(open_depth(depth, width, height)), name="depth", gate=gate, **size
+    width, height, depth = job.footage.width, job.footage.height, job.settings.depth
+    return pipeline.Ahead(
+        lambda: contextlib.nullcontext(open_depth(depth, width, height)),
+        name="depth",
+        gate=gate,
+        length=len(job),
+        width=width,
+        height=height,
     )
-    return footage, stack.enter_context(maps)
 
 
 class _Previews:
