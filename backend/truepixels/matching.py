@@ -1,0 +1,248 @@
+"""A filler's frame, moved onto what was filmed and given its colours, also where nothing was filmed.
+
+What another engine draws is off by some pixels, as it has a geometry of its own, and its colours drift. Both are told
+where the two show the same, and carried on into the holes: the move as one affine map, and what is left of it as a
+smooth field; the colours as a gain and an offset for each channel, and what is left as a smooth offset.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ..engines import Image
+from .spread import spread
+
+Floats = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.uint8]
+
+_SIDE = 640  # pixels along the longer side, for what is smooth anyway
+_LEAST = 0.02  # share of a frame that must be filmed to tell anything by
+_KEPT = 0.7  # of the fields of the frame before, so that nothing trembles
+_JUMP = 0.1  # of white: colours that change by more do so at once, as at a cut
+_POINTS = 4000  # asked for one affine map
+_WRONG = 0.12  # of white: what differs more, in line, is not the same thing
+_MOVES = 4.0  # pixels over which what is left of the move is averaged
+_COLOURS = 5.0  # likewise of the colours
+_ALIKE = (0.3, 0.6)  # correlation below which nothing is put in line, and from which everything is
+_GAIN = (0.5, 2.0)
+_SCALE = (0.75, 1.33)  # of the affine map that is believed
+_FAR = 0.25  # of the frame, likewise
+
+
+class Match(NamedTuple):
+    """A filler's frame in its place.
+
+    Attributes:
+        image: float32 (h, w, 3 or 4) of the take's size, white as 1.
+        drawn: float32 (h, w), 1 where the filler's frame reaches, falling to 0 at its rim.
+        alike: correlation with what was filmed, in line; None where too little was.
+    """
+
+    image: Floats
+    drawn: Floats
+    alike: float | None
+
+
+class Matcher:
+    """Matches a filler's frames one after another."""
+
+    def __init__(self) -> None:
+        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._map: Any = None  # (2, 3), from the small frame into the filler's small frame
+        self._rest: Floats | None = None
+        self._gains = np.ones(3, np.float32)
+        self._offsets: Floats | None = None
+
+    def match(self, filmed: Image, trusted: Mask, filler: Image, whole: float = 1.0) -> Match:
+        """Match a frame.
+
+        Args:
+            filmed: the footage as the target camera sees it, (h, w, 3 or 4).
+            trusted: uint8 (h, w), 1 where that holds.
+            filler: of the same size and type.
+            whole: 0 to 1: how far to go.
+        """
+        white = np.float32(np.iinfo(filler.dtype).max)
+        image = filler.astype(np.float32) / white
+        height, width = trusted.shape
+        scale = min(1.0, _SIDE / max(height, width))
+        size = max(8, round(width * scale)), max(8, round(height * scale))
+        known = _small_known(filmed, trusted, size)
+        if whole <= 0 or known.mean() < _LEAST:
+            return Match(image, np.ones((height, width), np.float32), None)
+        small = _resized(filmed[..., :3].astype(np.float32) / white, size)
+        other = _resized(image[..., :3], size)
+        alike = self._put_in_line(small, other, known)
+        strength = whole * float(np.clip((alike - _ALIKE[0]) / (_ALIKE[1] - _ALIKE[0]), 0, 1))
+        places = self._places(size, strength)
+        self._match_colours(small, _look(other, places), known)
+        placed, drawn = _place(image, places, size)
+        assert self._offsets is not None
+        offsets = _resized(self._offsets, (width, height))
+        gains = 1 + whole * (self._gains - 1)
+        placed[..., :3] = placed[..., :3] * gains + whole * offsets
+        return Match(np.clip(placed, 0, 1), drawn, alike)
+
+    def _put_in_line(self, filmed: Floats, other: Floats, known: Floats) -> float:
+        """Find the move from what was filmed to where the filler shows it; say how alike they are then."""
+        first = self._map is None
+        if first:
+            self._map = np.eye(2, 3)
+        for turn in range(3 if first else 1):
+            flow, residual, seen = self._flow_to(filmed, other, known)
+            right = known * (residual < _WRONG)
+            found = _affine(self._map, flow, right, filmed)
+            if found is not None and first and turn < 2:
+                self._map = found
+        rest = spread(flow, cv2.erode(right, np.ones((5, 5), np.uint8)), _MOVES)
+        if self._rest is None or self._rest.shape != rest.shape:
+            self._rest = rest
+        else:
+            self._rest = _KEPT * self._rest + (1 - _KEPT) * rest
+        alike = _correlation(_grey(filmed), _grey(_look(seen, _grid(seen) + flow)), known)
+        if found is not None and not first and alike > _ALIKE[1]:
+            self._follow(found)
+        return alike
+
+    def _follow(self, found: Any) -> None:
+        """Let the affine map go with what is found, slowly, and what is left of the move make up for it."""
+        assert self._rest is not None
+        grid = _grid(self._rest)
+        before = _apply(self._map, grid + self._rest)
+        self._map = _KEPT * self._map + (1 - _KEPT) * found
+        self._rest = _apply(cv2.invertAffineTransform(self._map), before) - grid
+
+    def _flow_to(self, filmed: Floats, other: Floats, known: Floats) -> tuple[Floats, Floats, Floats]:
+        """Flow on top of the affine map, how much is different still, and the filler by the affine map."""
+        seen = _look(other, _apply(self._map, _grid(other)))
+        gains, offsets = _gains(filmed, seen, known)
+        seen = seen * gains + offsets
+        # Where nothing was filmed both show the filler: a patch that reaches there is not led astray.
+        one = np.where(known[..., None] > 0, filmed, seen)
+        greys = [np.rint(255 * np.clip(_grey(each), 0, 1)).astype(np.uint8) for each in (one, seen)]
+        flow: Floats = self._flow.calc(greys[0], greys[1], None)
+        apart = np.abs(_grey(one) - _grey(_look(seen, _grid(seen) + flow)))
+        return flow, cv2.GaussianBlur(apart, (0, 0), 1.5), seen
+
+    def _places(self, size: tuple[int, int], strength: float) -> Floats:
+        """Where in the filler's small frame each pixel of the small frame is found, (h, w, 2)."""
+        assert self._rest is not None
+        grid = _grid(self._rest)
+        return grid + np.float32(strength) * (_apply(self._map, grid + self._rest) - grid)
+
+    def _match_colours(self, filmed: Floats, placed: Floats, known: Floats) -> None:
+        gains, _ = _gains(filmed, placed, known)
+        first = self._offsets is None or self._offsets.shape != filmed.shape
+        keep = 0.0 if first else _KEPT
+        gains = keep * self._gains + (1 - keep) * gains
+        apart = filmed - placed * gains
+        right = known * (np.abs(apart - np.median(apart[known > 0], axis=0)).max(axis=2) < 2 * _WRONG)
+        offsets = spread(apart, right, _COLOURS)
+        if not first:
+            assert self._offsets is not None
+            if float(np.abs(offsets - self._offsets).mean()) < _JUMP:
+                offsets = _KEPT * self._offsets + (1 - _KEPT) * offsets
+        self._gains, self._offsets = gains.astype(np.float32), offsets.astype(np.float32)
+
+
+# Where
+
+
+def _affine(before: Any, flow: Floats, right: Floats, filmed: Floats) -> Any:
+    """The affine map (2, 3) that ``before`` and the flow on top of it come to, by what has detail; None: not told."""
+    grey = cv2.GaussianBlur(_grey(filmed), (0, 0), 1)
+    detail = np.hypot(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
+    rows, columns = np.nonzero(right * (detail > np.median(detail)))
+    if len(rows) < 100:
+        return None
+    chosen = np.linspace(0, len(rows) - 1, min(_POINTS, len(rows))).astype(int)
+    rows, columns = rows[chosen], columns[chosen]
+    start = np.stack([columns, rows], axis=-1).astype(np.float32)
+    end = _apply(before, start + flow[rows, columns])
+    found, _ = cv2.estimateAffine2D(start, end, method=cv2.RANSAC, ransacReprojThreshold=1.5, maxIters=500)
+    return found if found is not None and _is_likely(found, right.shape) else None
+
+
+def _is_likely(found: Any, shape: tuple[int, ...]) -> bool:
+    scales = np.linalg.svd(found[:, :2], compute_uv=False)
+    height, width = shape
+    corners = np.array([[0, 0], [width, 0], [0, height], [width, height]], np.float32)
+    far = np.abs(_apply(found, corners) - corners).max()
+    return bool(scales.min() > _SCALE[0] and scales.max() < _SCALE[1] and far < _FAR * max(width, height))
+
+
+def _place(image: Floats, places: Floats, size: tuple[int, int]) -> tuple[Floats, Floats]:
+    """The filler's whole frame by places in its small one, and where it reaches."""
+    height, width = image.shape[:2]
+    moves = _resized(places - _grid(places), (width, height))
+    moves *= np.array([width / size[0], height / size[1]], np.float32)
+    where = _grid(image) + moves
+    if np.abs(moves).max() < 0.02:
+        return image.copy(), np.ones((height, width), np.float32)
+    placed: Floats = cv2.remap(image, where[..., 0], where[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    x, y = where[..., 0], where[..., 1]
+    outside = np.maximum.reduce([-x, x - (width - 1), -y, y - (height - 1)])
+    fade = max(2.0, height / 60)
+    # At the filler's own rim nothing fades where nothing moves: only what lies outside is not drawn.
+    return placed.reshape(image.shape), np.clip(1 - outside / np.float32(fade), 0, 1)
+
+
+def _apply(matrix: Any, points: Floats) -> Floats:
+    moved: Floats = points @ matrix[:, :2].T.astype(np.float32) + matrix[:, 2].astype(np.float32)
+    return moved
+
+
+def _grid(like: Any) -> Floats:
+    height, width = like.shape[:2]
+    return np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
+
+
+def _look(picture: Floats, where: Floats) -> Floats:
+    looked: Floats = cv2.remap(picture, where[..., 0], where[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return looked
+
+
+# What
+
+
+def _gains(filmed: Floats, placed: Floats, known: Floats) -> tuple[Floats, Floats]:
+    """Gain and offset of each channel by which one becomes like the other, fine detail aside."""
+    one, other = (cv2.GaussianBlur(each, (0, 0), 3)[known > 0] for each in (filmed, placed))
+    means = one.mean(axis=0), other.mean(axis=0)
+    spans = (other - means[1]).var(axis=0)
+    gains = ((one - means[0]) * (other - means[1])).mean(axis=0) / np.maximum(spans, 1e-5)
+    gains = np.clip(np.where(spans > 1e-5, gains, 1), *_GAIN)
+    return gains.astype(np.float32), (means[0] - gains * means[1]).astype(np.float32)
+
+
+def _correlation(one: Floats, other: Floats, known: Floats) -> float:
+    """Of what is neither flat nor as fine as grain."""
+    a, b = (
+        (cv2.GaussianBlur(each, (0, 0), 1.5) - cv2.GaussianBlur(each, (0, 0), 12))[known > 0] for each in (one, other)
+    )
+    a, b = a - a.mean(), b - b.mean()
+    return float((a * b).sum() / max(float(np.sqrt((a * a).sum() * (b * b).sum())), 1e-9))
+
+
+def _small_known(filmed: Image, trusted: Mask, size: tuple[int, int]) -> Floats:
+    known = trusted
+    if filmed.shape[2] == 4:
+        known = trusted & (filmed[..., 3] > np.iinfo(filmed.dtype).max * 0.98)
+    share = cv2.resize(known.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    return (share > 0.99).astype(np.float32)
+
+
+def _resized(values: Floats, size: tuple[int, int]) -> Floats:
+    shrinks = size[0] < values.shape[1]
+    way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    resized: Floats = cv2.resize(values, size, interpolation=way)
+    return resized
+
+
+def _grey(picture: Floats) -> Floats:
+    grey: Floats = cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2GRAY)
+    return grey
