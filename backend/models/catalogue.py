@@ -266,8 +266,8 @@ CATALOGUE: tuple[Entry, ...] = (
     Entry(
         id="depth",
         title="Depth Anything V2, small",
-        purpose="Tells how far away things are in footage that has no depth; no engine here uses it yet. The larger "
-        "ones are not for commercial use and are left out.",
+        purpose="Tells how far away things are in footage that comes without depth. The larger ones are not for "
+        "commercial use and are left out.",
         what="depth",
         repository="depth-anything/Depth-Anything-V2-Small-hf",
         revision="5426e4f0f36572d16453bbda7a8389317b1bef99",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 
-from . import cameras, depth, doubts, footage, installing, models, notes, settings, shell, takes
+from . import cameras, depth, doubts, estimates, footage, installing, models, notes, settings, shell, takes
 from .entry import Entry, Group
 
 __all__ = ["GROUPS", "PAGE", "Entry", "Group", "find"]
@@ -19,6 +19,7 @@ GROUPS: tuple[Group, ...] = (
     footage.GROUP,
     cameras.GROUP,
     depth.GROUP,
+    estimates.GROUP,
     models.GROUP,
     settings.GROUP,
     doubts.GROUP,

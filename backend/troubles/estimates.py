@@ -1,0 +1,35 @@
+"""Of depth that is estimated from footage."""
+
+from __future__ import annotations
+
+from .entry import Entry, Group
+
+GROUP = Group(
+    title="Depth estimated from the footage",
+    text=(
+        "Where the scene has no depth of its own, ReCam estimates it: from the motion of the camera, by a network, or "
+        "from cues in a picture that stands. Which it was, and why, stands in the take's notes."
+    ),
+    entries=(
+        Entry(
+            title="The depth network cannot be used",
+            text=(
+                "Depth Anything V2 is read from a folder as the hub has it: `config.json`, `model.safetensors` and "
+                "`preprocessor_config.json`. Pickles are not opened, and nothing is fetched while a take is made. Its "
+                "relative and its metric variants will do; only the small ones may be used commercially."
+            ),
+            messages=(
+                "There is no depth network at …: …, or choose another depth.",
+                "The depth network in … lacks the file …: …, or name a folder with …, … and ….",
+                "… holds a model of the type …, and Depth Anything's (depth_anything with a backbone dinov2) was "
+                "expected: ….",
+                "… is not JSON that can be read: ….",
+                "The depth network in … cannot be loaded (…): remove it and get it again.",
+                "The depth network gives values that are no numbers: its weights are damaged; remove and get it again.",
+                "There is not enough memory on … for the depth network: choose the device cpu, or another depth.",
+                "this Python (…) lacks …, which depth by a network needs: use the one that `python -m backend setup "
+                "--engine recammaster` sets up, or choose another depth",
+            ),
+        ),
+    ),
+)
