@@ -71,6 +71,19 @@ class FrameSource(Protocol):
     def frame(self, index: int, /) -> Image: ...
 
 
+class Keeper(Protocol):
+    """Where an engine lays by what took it long, so that the same take, asked for again after a crash, goes on there.
+
+    What is kept is gone once the take is done or no longer wanted.
+    """
+
+    def load(self, name: str, /) -> dict[str, npt.NDArray[Any]] | None:
+        """What was kept under this name (letters, digits and ``-``), whole; None where there is nothing."""
+
+    def save(self, name: str, arrays: dict[str, npt.NDArray[Any]], /) -> None:
+        """Keep arrays of numbers, if that is possible: where it is not, the take is made all the same."""
+
+
 class DepthSource(Protocol):
     """Where depth comes from: ``frame(i)`` is float32 (h, w) of the footage's size.
 
@@ -103,6 +116,8 @@ class Shot:
         rate: timeline frames per second.
         depth_words: what the depth is, where the job's settings do not tell.
         confidence: how far the depth can be trusted; None: everywhere.
+        shows: which frame of the clip each timeline frame shows; None where that cannot be told.
+        keeper: where the engine may lay by what it has done; None: nowhere.
     """
 
     footage: FrameSource
@@ -118,6 +133,8 @@ class Shot:
     rate: float = 24.0
     depth_words: str = ""
     confidence: ConfidenceSource | None = None
+    shows: tuple[int, ...] | None = None
+    keeper: Keeper | None = None
 
     @property
     def length(self) -> int:

@@ -67,6 +67,13 @@ class Generation(Message):
     steps: int | None = spec("how many; none: the quality's", None, minimum=1, maximum=1000)
     guidance: float | None = spec("how strongly the prompt pulls; none: the quality's", None, minimum=0, maximum=100)
     frames: int = spec("that the network makes at once, 4k + 1", FRAMES, minimum=1, maximum=_MOST_FRAMES)
+    overlap: int | None = spec(
+        "how many of these two windows of a longer clip share, 4k + 1; 0: no windows, the clip is thinned out; none: "
+        "about a fifth",
+        None,
+        minimum=0,
+        maximum=_MOST_FRAMES,
+    )
     width: int = spec("that the network draws, a multiple of 16", SIZE[0], minimum=_SIDE_STEP, maximum=4096)
     height: int = spec("likewise", SIZE[1], minimum=_SIDE_STEP, maximum=4096)
     fit: str = spec(
@@ -93,6 +100,8 @@ class Generation(Message):
         if self.frames % 4 != 1:
             below = (self.frames - 1) // 4 * 4 + 1
             raise ContractError("frames", self.frames, f"4k + 1, like {max(1, below)} or {below + 4}")
+        if self.overlap and (self.overlap % 4 != 1 or self.overlap >= self.frames):
+            raise ContractError("overlap", self.overlap, f"0, or 4k + 1 and less than the {self.frames} frames")
         for name in ("width", "height"):
             if (side := getattr(self, name)) % _SIDE_STEP:
                 raise ContractError(name, side, f"a multiple of {_SIDE_STEP}")
@@ -123,7 +132,7 @@ class Generation(Message):
         data = self.to_json()
         for name in ("device", "plan", "compile"):
             del data[name]
-        for name in ("focus_x", "focus_y"):  # takes from before there was a focus are the same takes
+        for name in ("focus_x", "focus_y", "overlap"):  # takes from before there were these are the same takes
             if data[name] is None:
                 del data[name]
         if self.fit == "auto" and footage is not None and self.kept_by_crop(*footage) >= CROPPED_LEAST:

@@ -24,6 +24,7 @@ _HOW = {
     "steps": "steps",
     "guidance": "guidance",
     "network_frames": "frames",
+    "overlap": "overlap",
     "fit": "fit",
     "cache": "cache",
 }
@@ -68,6 +69,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     take.add_argument("--guidance", type=float, metavar="G", help="pull of the prompt (default: the quality's)")
     frames = "frames that the network makes, 4k + 1 (default: 81, what the published weights know)"
     take.add_argument("--network-frames", type=int, metavar="N", help=frames)
+    overlap = "frames that windows of a longer clip share, 4k + 1; 0: one window, thinned out (default: a fifth)"
+    take.add_argument("--overlap", type=int, metavar="N", help=overlap)
     size = "what the network draws, multiples of 16 (default: 832x480, what the published weights know)"
     take.add_argument("--network-size", metavar="WxH", help=size)
     fit = "footage of another shape is cropped, or padded with its mirror image (default: crop)"

@@ -7,6 +7,10 @@ one camera, at the first frame that the network is shown:
 * the source camera where it is known, as in training;
 * the target camera itself where it is not, as in the published inference. Its first row is then the identity, and the
   take begins at the footage's first view wherever the target camera stands.
+
+A clip that is drawn in windows (:mod:`.windows`) has such a first frame in each. Poses are relative to the source
+camera at that frame, as it is the view that the network sees there; where the source is not known, and so is taken to
+stand still, to the target camera at the clip's first frame.
 """
 
 from __future__ import annotations
@@ -38,7 +42,10 @@ def rows(target: Trajectory, source: Trajectory | None, times: Sequence[float]) 
     if len(times) % LATENT_STEP != 1:
         raise ValueError(f"{len(times)} times, expected 4k + 1 of them")
     seen_at = times[::LATENT_STEP]
-    reference = None if source is None else _poses(source, seen_at[:1])[0]
+    if source is not None:
+        reference = _poses(source, seen_at[:1])[0]
+    else:
+        reference = None if seen_at[0] == 0 else _poses(target, [0.0])[0]
     poses = relative(_poses(target, seen_at), reference)
     return poses[:, :3].reshape(len(seen_at), 12).astype(np.float32)
 

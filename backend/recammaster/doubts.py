@@ -17,7 +17,9 @@ from ..contract import Generation, Trajectory
 from ..engines import Shot
 from ..generation import FRAMES, SIZE
 from .fitting import Fit, find_fit
+from .timing import Schedule, default_overlap
 from .views import View, find_views
+from .windows import Seam
 
 Array = npt.NDArray[np.float64]
 
@@ -28,14 +30,16 @@ _LONGEST_MOVE = 12.2  # metres, the chord of that arc at its largest distance to
 _WHOLE = 0.995  # share of a view that nobody misses the rest of
 _MUCH_CLOSER = 0.75  # share of the network's frame below which a take is visibly less sharp
 _SAME_LENS = 1e-3
+_JUMPS = 1.5  # times the change around a seam, above which it may be seen
 
 
 def sentences(
     shot: Shot,
     fitted: Fit,
     views: Sequence[View],
-    times: Sequence[float],
+    schedule: Schedule,
     generation: Generation,
+    seams: Sequence[Seam] = (),
     *,
     transparent: bool,
 ) -> list[str]:
@@ -45,8 +49,9 @@ def sentences(
         shot: what is asked for.
         fitted: how the footage lies in the network's frame.
         views: what each frame of the take shows of it.
-        times: the instants that the network is shown.
+        schedule: what the network draws.
         generation: the job's settings.
+        seams: where its windows meet.
         transparent: whether the footage is, anywhere.
     """
     found = [
@@ -56,17 +61,34 @@ def sentences(
         _moved(views, fitted),
         _closer(shot, fitted, views),
         _source_lens(shot),
-        _frames(shot.length, len(times)) if _is_coarse(shot.length, len(times)) else "",
+        _in_one_window(shot.length, schedule) if _is_coarse(shot.length, schedule) else "",
+        _unseen(seams),
+        *(_jump(each) for each in seams),
         _untrained(generation),
         _ALPHA if transparent else "",
     ]
     return [each for each in found if each]
 
 
-def notes(shot: Shot, times: Sequence[float]) -> list[str]:
-    """What was decided on the user's behalf, and is no reason to worry."""
-    frames = "" if _is_coarse(shot.length, len(times)) else _frames(shot.length, len(times))
-    return [each for each in (frames, _MASK if shot.mask else "") if each]
+def notes(shot: Shot, schedule: Schedule, found: Sequence[int] = (), seams: Sequence[Seam] = ()) -> list[str]:
+    """What was decided on the user's behalf, and is no reason to worry.
+
+    Args:
+        shot: what is asked for.
+        schedule: what the network draws.
+        found: the windows, from 0, that were drawn before this run.
+        seams: where the windows meet.
+    """
+    said = [
+        "" if _is_coarse(shot.length, schedule) else _in_one_window(shot.length, schedule),
+        _in_windows(schedule),
+        _thinned(shot, schedule),
+        _repeated(schedule),
+        _joined(seams),
+        _found(found, len(schedule.windows)),
+        _MASK if shot.mask else "",
+    ]
+    return [each for each in said if each]
 
 
 _ALPHA = (
@@ -111,7 +133,7 @@ def _narrowed(shot: Shot, fitted: Fit, views: Sequence[View], generation: Genera
     if worst > _WHOLE:
         return ""
     remedy = "use a lens no wider than the footage's"
-    if generation.fit == "crop" and _most_with_padding(shot, fitted, generation) > worst + (1 - _WHOLE):
+    if generation.fit != "pad" and _most_with_padding(shot, fitted, generation) > worst + (1 - _WHOLE):
         remedy = "choose the fit 'pad', which keeps the footage's edges"
     return (
         f"The target camera sees more than the network draws, so the take shows less at its edges: {worst:.1%} of the "
@@ -161,27 +183,100 @@ def _source_lens(shot: Shot) -> str:
     )
 
 
-def _is_coarse(length: int, frames: int) -> bool:
-    return length > 2 * frames or (frames == 1 and length > 1)
+def _is_coarse(length: int, schedule: Schedule) -> bool:
+    alone = len(schedule.windows) == 1
+    return alone and (length - schedule.repeats > 2 * schedule.frames or (schedule.frames == 1 and length > 1))
 
 
-def _frames(length: int, frames: int) -> str:
-    if length == frames:
+def _in_one_window(length: int, schedule: Schedule) -> str:
+    frames, shown = schedule.frames, length - schedule.repeats
+    if len(schedule.windows) > 1 or length == frames == shown:
         return ""
     if frames == 1:
         return f"The network draws one frame, which the take shows {length} times: ask it for more frames."
     if length == 1:
         return f"The footage's one frame was shown to the network {frames} times, and the take is the first of these."
-    if length < frames:
-        return f"{length} frames were shown to the network as {frames}, with others in between made by optical flow."
-    if length <= 2 * frames:
+    if shown <= frames:
+        return f"{shown} frames were shown to the network as {frames}, with others in between made by optical flow."
+    if shown <= 2 * frames:
         return (
             f"{length} frames were shown to the network as {frames}, and the take's remaining ones ({length - frames}) "
             "are made by optical flow from those around them."
         )
     return (
         f"{length} frames were shown to the network as {frames}, less than half of them, and the take's others are "
-        f"made by optical flow: quick motion will be coarse, so split the strip into parts of about {frames} frames."
+        "made by optical flow: quick motion will be coarse, so let the network draw the clip in windows, with an "
+        f"overlap of {default_overlap(frames)}."
+    )
+
+
+def _in_windows(schedule: Schedule) -> str:
+    windows = schedule.windows
+    if len(windows) == 1:
+        return ""
+    return (
+        f"The clip is longer than what the network draws at once: {len(schedule.times)} frames were drawn in "
+        f"{len(windows)} windows of {schedule.frames}, each of which goes on from the last {windows[-1].known} frames "
+        "of the one before."
+    )
+
+
+def _thinned(shot: Shot, schedule: Schedule) -> str:
+    if schedule.step == 1:
+        return ""
+    which = {2: "second", 3: "third"}.get(schedule.step, f"{schedule.step}th")
+    return (
+        f"Of {shot.rate:g} frames per second the network drew every {which}, as it was trained on 15 per second; the "
+        "take's others are made by optical flow from those around them."
+    )
+
+
+def _repeated(schedule: Schedule) -> str:
+    if not schedule.repeats:
+        return ""
+    return (
+        f"{schedule.repeats} frames of the timeline show the same footage as the one before, which the network was not "
+        "shown twice: the take's frames there are made by optical flow from those around them."
+    )
+
+
+def _joined(seams: Sequence[Seam]) -> str:
+    if not seams:
+        return ""
+    worst = max(seams, key=lambda seam: seam.ratio)
+    return (
+        f"Where windows meet, the picture changes from frame to frame at most {worst.ratio:.2f} times as much as "
+        f"around there (at frame {worst.frame + 1})."
+    )
+
+
+def _found(found: Sequence[int], count: int) -> str:
+    if not found:
+        return ""
+    if count == 1:
+        return "What the network draws was there already, from when this take was begun before."
+    return (
+        f"{len(found)} of the {count} windows were there already, from when this take was begun before: it went on "
+        "from them."
+    )
+
+
+def _unseen(seams: Sequence[Seam]) -> str:
+    if not seams:
+        return ""
+    frames = ", ".join(str(seam.frame + 1) for seam in seams)
+    return (
+        "Nobody has judged yet how the released weights go on from frames that are given, as they do in each window "
+        f"after the first: look at the take where windows meet (frame {frames})."
+    )
+
+
+def _jump(seam: Seam) -> str:
+    if seam.ratio <= _JUMPS:
+        return ""
+    return (
+        f"At frame {seam.frame + 1}, where two windows meet, the picture changes {seam.ratio:.1f} times as much as "
+        "around there: look at it, and try another seed or a larger overlap if it can be seen."
     )
 
 

@@ -7,17 +7,20 @@ latents, the network is sampled, latents become frames. When that is done, or is
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import os
 import statistics
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ..contract import EngineSettings
-from ..engines import EngineError, Report
+from ..engines import EngineError, Image, Keeper, Report
 from . import acceleration, checkpoint, device, memory, models, sampling, text, video
 from .memory import Plan
 from .needs import Sizes
@@ -36,23 +39,39 @@ _NOT_JUDGED = "Nobody has judged {} on the released weights: compare the take wi
 
 
 class Drawing:
-    """One take's worth of work for the network.
+    """One take's worth of work for the network, in one window or several.
 
     Args:
         settings: of the job.
         report: told of each step; what it raises goes through, and frees everything.
         notes: what was decided is added here, in whole sentences.
         warnings: likewise what the user should know.
+        keeper: where what the network has drawn is laid by, and looked for before it draws; None: nowhere.
+
+    Attributes:
+        found: the windows that were there already, from 0.
 
     Raises:
         EngineError: models that are needed are missing, or the device is.
     """
 
-    def __init__(self, settings: EngineSettings, report: Report, notes: list[str], warnings: list[str]) -> None:
+    def __init__(
+        self,
+        settings: EngineSettings,
+        report: Report,
+        notes: list[str],
+        warnings: list[str],
+        keeper: Keeper | None = None,
+    ) -> None:
         self._settings = settings
         self._generation = settings.generation
         self._recipe = recipe_of(self._generation)
-        self._report = report
+        self._keeper = keeper
+        self.found: list[int] = []
+        self._all_told = report
+        self._window, self._windows = 0, 1
+        self._ends: float | None = None
+        self._prompts: list[Tensor] | None = None
         self._notes = notes
         self._warnings = warnings
         self._device = device.choose(self._generation.device)
@@ -66,21 +85,79 @@ class Drawing:
         if unjudged := ", ".join(self._unjudged()):
             warnings.append(_NOT_JUDGED.format(unjudged))
 
-    def draw(self, footage: Tensor, camera: Tensor) -> Tensor:
-        """The video that the camera sees.
+    def draw(
+        self, footage: Tensor, camera: Tensor, window: int = 0, windows: int = 1, known: Tensor | None = None
+    ) -> Tensor:
+        """The video that the camera sees in a window of the clip.
 
         Args:
             footage: (1, 3, F, H, W) in [-1, 1]; F = 4k + 1, H and W multiples of 16.
             camera: (1, k + 1, 12), see :mod:`.camera`.
+            window: which one, from 0; its noise is its own.
+            windows: how many there are.
+            known: (1, 3, 4j + 1, H, W) in [-1, 1], the first frames of the video, to go on from; None: none are known.
 
         Returns:
-            As `footage`, float32, on the CPU.
+            As `footage`, float32, on the CPU. Its first frames are as the VAE has those that are known.
         """
-        prompts = self._prompts()
-        plan = self._plan
-        source, plan = self._leaner_if_need_be(plan, lambda plan: self._encoded(footage, plan))
-        sampled, plan = self._leaner_if_need_be(plan, lambda plan: self._sampled(source, camera, prompts, plan))
-        return self._leaner_if_need_be(plan, lambda plan: self._decoded(sampled, plan))[0]
+        self._window, self._windows = window, windows
+        latents = self._kept(footage)
+        if latents is None:
+            latents = self._drawn(footage, camera, known)
+            self._keep(latents)
+        else:
+            self.found.append(window)
+        video, self._plan = self._leaner_if_need_be(self._plan, lambda plan: self._decoded(latents, plan))
+        return video
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until the last window is drawn; None where that cannot be told, or where there is but one."""
+        if self._ends is None or self._windows == 1:
+            return None
+        return round(max(0.0, self._ends - time.monotonic()), 1)
+
+    def _drawn(self, footage: Tensor, camera: Tensor, known: Tensor | None) -> Tensor:
+        if self._prompts is None:
+            self._prompts = self._encoded_prompts()
+        prompts, plan = self._prompts, self._plan
+        source, plan = self._leaner_if_need_be(plan, lambda plan: self._encoded(footage, known, plan))
+        latents, self._plan = self._leaner_if_need_be(plan, lambda plan: self._sampled(*source, camera, prompts, plan))
+        return latents
+
+    def _report(
+        self, phase: str, step: int, total: int, *, seconds_left: float | None = None, preview: Image | None = None
+    ) -> None:
+        if self._windows > 1:
+            phase += f", window {self._window + 1} of {self._windows}"
+            seconds_left = self.seconds_left if seconds_left is None else seconds_left
+        if seconds_left is not None:
+            self._ends = time.monotonic() + seconds_left
+        self._all_told(phase, step, total, seconds_left=seconds_left, preview=preview)
+
+    # What is laid by: latents, a fiftieth of the video, which the VAE makes the same video of each time
+
+    def _kept(self, footage: Tensor) -> Tensor | None:
+        found = None if self._keeper is None else self._keeper.load(self._name)
+        latents = None if found is None else found.get("latents")
+        if latents is None or latents.dtype != np.float32 or latents.ndim != 5:
+            return None
+        frames, height, width = footage.shape[2:]
+        shape = ((frames - 1) // 4 + 1, height // video.SHRINKS, width // video.SHRINKS)
+        return torch.from_numpy(latents.copy()) if latents.shape[2:] == shape and np.isfinite(latents).all() else None
+
+    def _keep(self, latents: Tensor) -> None:
+        if self._keeper is not None and torch.isfinite(latents).all():
+            self._keeper.save(self._name, {"latents": latents.numpy()})
+
+    @property
+    def _name(self) -> str:
+        """Of this window as these files draw it: a folder of models may hold others by the time it is asked for."""
+        stamps = []
+        for path in (self._found.transformer, self._found.vae, self._found.lora if self._recipe.lora else None):
+            found = None if path is None else os.stat(path)
+            stamps.append(found and (str(path), found.st_size, found.st_mtime_ns))
+        return f"window-{self._window + 1}-{hashlib.sha256(repr(stamps).encode()).hexdigest()[:12]}"
 
     def _needed(self) -> Iterator[str]:
         yield from ("transformer", "vae")
@@ -89,7 +166,7 @@ class Drawing:
 
     # The turns
 
-    def _prompts(self) -> list[Tensor]:
+    def _encoded_prompts(self) -> list[Tensor]:
         """What the network is shown of the prompt, and of the negative one if it is needed: (1, 512, width) each."""
         negative = self._generation.negative_prompt
         wanted = [self._generation.prompt]
@@ -127,9 +204,13 @@ class Drawing:
         if generation.cache != "none":
             yield f"the cache {generation.cache}"
 
-    def _encoded(self, footage: Tensor, plan: Plan) -> Tensor:
+    def _encoded(self, footage: Tensor, known: Tensor | None, plan: Plan) -> tuple[Tensor, Tensor | None]:
         with self._vae(plan) as vae:
-            return video.encode(vae, footage, lambda step, total: self._report("encoding the footage", step, total))
+            source = video.encode(vae, footage, lambda step, total: self._report("encoding the footage", step, total))
+            if known is None:
+                return source, None
+            told = "encoding what is drawn already"
+            return source, video.encode(vae, known, lambda step, total: self._report(told, step, total))
 
     def _decoded(self, latents: Tensor, plan: Plan) -> Tensor:
         with self._vae(plan) as vae:
@@ -144,15 +225,17 @@ class Drawing:
         finally:
             memory.release(vae)
 
-    def _sampled(self, source: Tensor, camera: Tensor, prompts: list[Tensor], plan: Plan) -> Tensor:
+    def _sampled(
+        self, source: Tensor, known: Tensor | None, camera: Tensor, prompts: list[Tensor], plan: Plan
+    ) -> Tensor:
         """Latents of the take, on the CPU."""
-        recipe = self._recipe
+        recipe, seed = self._recipe, sampling.seed_of(self._settings.seed, self._window)
         previewer = Previewer(self._found.preview, self._device.device, self._device.dtype)
         with self._network(plan) as transformer:
-            steps = _Steps(self._report, recipe, previewer)
+            steps = _Steps(self._report, recipe, previewer, self._windows - self._window - 1)
             return sampling.sample(
                 transformer,
-                sampling.draw_noise(tuple(source.shape), self._settings.seed),
+                sampling.draw_noise(tuple(source.shape), seed),
                 source,
                 camera,
                 prompts[0],
@@ -162,7 +245,8 @@ class Drawing:
                 recipe.shift,
                 solver=recipe.solver,
                 guided=recipe.guided,
-                seed=self._settings.seed,
+                seed=seed,
+                known=known,
                 on_step=steps.done,
                 on_call=steps.still_wanted,
             ).cpu()
@@ -181,7 +265,7 @@ class Drawing:
             device.pin_attention(transformer, self._device.device, plan.work.tokens)
             cache = self._generation.cache
             if not acceleration.use_cache(transformer, cache, self._recipe.steps) and cache != "none":
-                self._notes.append(f"The cache {cache} leaves nothing out at {self._recipe.steps} steps.")
+                self._note(f"The cache {cache} leaves nothing out at {self._recipe.steps} steps.")
             self._report("loading the network", 1, 1)
             yield transformer
         finally:
@@ -189,9 +273,14 @@ class Drawing:
 
     def _compile(self, transformer: Any, plan: Plan) -> None:
         if not plan.compiles:
-            self._notes.append("Blocks stored in 8 bits cannot be compiled: they were not.")
+            self._note("Blocks stored in 8 bits cannot be compiled: they were not.")
         else:
             acceleration.use_compile(transformer)
+
+    def _note(self, sentence: str) -> None:
+        """Once, and not for every window."""
+        if sentence not in self._notes:
+            self._notes.append(sentence)
 
     def _leaner_if_need_be(self, plan: Plan, turn: Callable[[Plan], _Result]) -> tuple[_Result, Plan]:
         """A turn by a plan or, where memory runs out, by the next leaner one; and the plan that it was done by."""
@@ -224,10 +313,11 @@ def _there(path: Path | None) -> Path:
 class _Steps:
     """Tells of the steps of sampling: how many are done, when the take will be, and what it looks like so far."""
 
-    def __init__(self, report: Report, recipe: Recipe, previewer: Previewer) -> None:
+    def __init__(self, report: Report, recipe: Recipe, previewer: Previewer, more: int = 0) -> None:
         self._report = report
         self._recipe = recipe
         self._previewer = previewer
+        self._more = more  # windows after this one
         self._done = 0
         self._seconds: list[float] = []
         self._began = self._told_at = time.monotonic()
@@ -256,4 +346,5 @@ class _Steps:
         a_pass = statistics.median(self._seconds[1:])
         guided = max(0, self._recipe.guided_steps - self._done)
         passes = self._recipe.steps - self._done + guided + _DECODING
+        passes += self._more * (self._recipe.forwards + _DECODING)
         return round(max(0.0, passes * a_pass - (time.monotonic() - self._told_at)), 1)

@@ -1,7 +1,8 @@
 """The engine ``recammaster``: from footage and a target camera to a take that the network draws.
 
 Here is what lies between the job and the network: which instants it is shown, how the footage fits its frame, what
-each frame of the take shows of what it drew. The network's own work is in :mod:`.drawing`.
+each frame of the take shows of what it drew. Long clips are cut up and joined in :mod:`.windows`; the network's own
+work is in :mod:`.drawing`.
 """
 
 from __future__ import annotations
@@ -9,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from ..contract import EngineSettings
 from ..engines import Frame, Report, Shot
 from ..media.in_between import frames_at
-from . import camera, doubts, fitting, shake, timing
+from . import doubts, fitting, shake, timing
 from .drawing import Drawing
 from .views import draw, find_views
+from .windows import Windows
 
 
 class ReCamMaster:
@@ -36,39 +37,41 @@ class ReCamMaster:
         self._settings = settings
 
     def frames(self, shot: Shot, report: Report) -> Iterator[Frame]:
-        """See :class:`backend.engines.Engine`. The first frame comes when the network has drawn all of them.
+        """See :class:`backend.engines.Engine`. The first frame comes when the network has drawn a window.
 
         Raises:
             EngineError: models are missing or are not what they should be, or memory does not suffice.
         """
         generation = self._settings.generation
-        drawing = Drawing(self._settings, report, self.notes, self.warnings)
+        drawing = Drawing(self._settings, report, self.notes, self.warnings, shot.keeper)
         fitted = fitting.find_fit(shot.footage.width, shot.footage.height, generation)
         views = find_views(shot, fitted)
-        times = timing.network_times(shot.length, generation.frames)
-        like = shot.footage.frame(0)
-        shown = fitting.show(
-            shot.footage, fitted, times, lambda step, total: report("reading the footage", step, total)
+        schedule = timing.schedule(
+            shot.length, generation.frames, overlap=generation.overlap, rate=shot.rate, shows=shot.shows
         )
-        self.notes += doubts.notes(shot, times)
-        self.warnings += doubts.sentences(shot, fitted, views, times, generation, transparent=shown.transparent)
-        if not shot.source_known and (sentence := _of_shake(shown.video, times, shot.rate)):
-            self.warnings.append(sentence)
-        rows = camera.rows(shot.target, shot.source if shot.source_known else None, times)
-        drawn = drawing.draw(shown.video, torch.from_numpy(rows)[None])
-        del shown
-        places = timing.take_places(shot.length, times)
-        network_frames = frames_at(lambda index: fitting.frame_of(drawn, index), places)
+        like = shot.footage.frame(0)
+
+        def look(shown: Tensor) -> None:
+            if not shot.source_known and (sentence := _of_shake(shown, schedule.times, shot.rate)):
+                self.warnings.append(sentence)
+
+        drawn = Windows(shot, fitted, schedule, drawing, report, look)
+        places = timing.take_places(shot.length, schedule.times)
         # Nothing of the take is the footage's: the network draws every pixel anew.
         invented = np.full((shot.height, shot.width), 255, np.uint8)
-        for index, (frame, view) in enumerate(zip(network_frames, views, strict=True)):
+        for index, (frame, view) in enumerate(zip(frames_at(drawn.frame, places), views, strict=True)):
             image = draw(frame, view, shot.width, shot.height, like.dtype, like.shape[2])
             yield Frame(image, invented)
-            report("re-shooting", index + 1, shot.length)
+            report("re-shooting", index + 1, shot.length, seconds_left=drawing.seconds_left)
+        self.notes += doubts.notes(shot, schedule, drawing.found, drawn.seams())
+        self.warnings += doubts.sentences(
+            shot, fitted, views, schedule, generation, drawn.seams(), transparent=drawn.transparent
+        )
 
 
 def _of_shake(video: Tensor, times: Sequence[float], rate: float) -> str | None:
     """What to say of footage that trembles, told by those of the network's frames that are frames of it."""
+    times = times[: video.shape[2]]
     whole = [index for index, instant in enumerate(times) if instant == int(instant)]
     shown_rate = rate * max(1, len(whole) - 1) / max(1.0, times[-1])
     frames = (np.rint(255 * fitting.frame_of(video, index)).astype(np.uint8) for index in whole)

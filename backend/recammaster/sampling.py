@@ -7,6 +7,7 @@ same; the classes here give them these levels, and nothing else about them is ch
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,7 +20,7 @@ from torch import Tensor
 from .camera import LATENT_STEP
 from .recipes import NEGATIVE_PROMPT, Recipe, count_guided, recipe_of
 
-__all__ = ["NEGATIVE_PROMPT", "SOLVERS", "Recipe", "draw_noise", "make_scheduler", "recipe_of", "sample"]
+__all__ = ["NEGATIVE_PROMPT", "SOLVERS", "Recipe", "draw_noise", "make_scheduler", "recipe_of", "sample", "seed_of"]
 
 OnStep = Callable[[int, int, Tensor], None]
 """Steps done, steps in all, and the latents as they would be without noise, (B, C, F, H, W), float32, on the device."""
@@ -41,6 +42,7 @@ def sample(
     solver: str = "euler",
     guided: float = 1.0,
     seed: int = 0,
+    known: Tensor | None = None,
     on_step: OnStep | None = None,
     on_call: Callable[[], None] | None = None,
 ) -> Tensor:
@@ -65,6 +67,9 @@ def sample(
             distilled to a few steps are made for.
         guided: the share of the steps, from the first on, that are guided.
         seed: of the noise that ``lcm`` draws; the one that `noise` was drawn with.
+        known: (B or 1, C, k, H, W), clean latents that the first k frames are to be. At every level of noise these
+            frames are them with their share of the noise, as in training each frame is: the others are drawn to go on
+            from there. (What is known of a picture is kept so in arXiv 2201.09865, for other schedules of noise.)
         on_step: told after each step, and whatever it raises goes through. The device has then done that step.
         on_call: called before every block of every pass: the place to give up in the middle of a long step.
 
@@ -78,6 +83,9 @@ def sample(
     guided_steps = count_guided(steps, guidance_scale, guided)
     scheduler = make_scheduler(solver, shift, seed)
     device, dtype = transformer.device, transformer.dtype
+    noise = noise.to(device, torch.float32)
+    if known is not None:
+        known = known.to(device, torch.float32)
 
     def put(name: str, tensor: Tensor) -> Tensor:
         if tensor.shape[0] not in (1, batch):
@@ -93,6 +101,10 @@ def sample(
     def after_step(pipe: Any, index: int, timestep: Tensor, tensors: dict[str, Any]) -> dict[str, Any]:
         if index + 1 >= guided_steps:
             pipe._guidance_scale = 1.0
+        if known is not None:
+            count, level = known.shape[2], scheduler.sigmas[index + 1].to(device)
+            tensors["latents"][:, :, :count] = (1 - level) * known + level * noise[:, :, :count]
+            scheduler.clean[:, :, :count] = known
         if on_step is not None:
             _wait_for(device)
             on_step(index + 1, steps, scheduler.clean)
@@ -105,7 +117,7 @@ def sample(
             return pipe(
                 prompt_embeds=put("prompt_embeds", prompt_embeds),
                 negative_prompt_embeds=negative,
-                latents=noise.to(device, torch.float32),
+                latents=noise,
                 num_frames=(frames - 1) * LATENT_STEP + 1,
                 height=height * _PIXELS,
                 width=width * _PIXELS,
@@ -130,6 +142,13 @@ def draw_noise(shape: tuple[int, ...], seed: int) -> Tensor:
     The published code draws the same and then rounds it to bfloat16.
     """
     return torch.randn(shape, generator=torch.Generator("cpu").manual_seed(seed), dtype=torch.float32)
+
+
+def seed_of(seed: int, window: int) -> int:
+    """The seed of a window's noise: the first has the take's own, each other one of its own that has none of theirs."""
+    if window == 0:
+        return seed
+    return int.from_bytes(hashlib.sha256(f"{seed} {window}".encode()).digest()[:8], "big") >> 1
 
 
 class _PublishedLevels:

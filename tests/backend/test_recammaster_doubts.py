@@ -11,8 +11,9 @@ from backend.contract import Generation
 from backend.engines import Shot
 from backend.recammaster.doubts import notes, sentences
 from backend.recammaster.fitting import find_fit
-from backend.recammaster.timing import network_times
+from backend.recammaster.timing import schedule
 from backend.recammaster.views import find_views
+from backend.recammaster.windows import Seam
 
 SIZE = (832, 480)
 LENS = lens_for(*SIZE)
@@ -42,9 +43,9 @@ def make(
 def said(shot, *, transparent=False, **generation):
     generation = Generation(**generation)
     fitted = find_fit(shot.source.width, shot.source.height, generation)
-    times = network_times(shot.length, generation.frames)
+    asked = schedule(shot.length, generation.frames, overlap=generation.overlap, rate=shot.rate, shows=shot.shows)
     views = find_views(shot, fitted)
-    found = sentences(shot, fitted, views, times, generation, transparent=transparent) + notes(shot, times)
+    found = sentences(shot, fitted, views, asked, generation, transparent=transparent) + notes(shot, asked)
     for each in found:
         assert each[0].isupper() or each[0].isdigit()
         assert each.endswith(".")
@@ -155,16 +156,50 @@ def test_footage_that_zooms_is_told():
     [
         (1, 81, ["one frame", "81 times"]),
         (40, 81, ["40 frames", "as 81", "in between"]),
-        (96, 81, ["96 frames", "as 81", "(15)"]),
-        (162, 81, ["162 frames", "(81)"]),
-        (163, 81, ["163 frames", "coarse", "split the strip"]),
+        (91, 81, ["91 frames", "as 81", "(10)"]),
+        (92, 81, ["92 frames", "2 windows of 81", "last 69 frames"]),
+        (400, 81, ["400 frames", "6 windows of 81", "last 17 frames"]),
     ],
 )
 def test_another_number_of_frames_is_told(length, frames, words):
     sentence = only(make(length=length), frames=frames)
     for each in words:
         assert each in sentence
-    assert ("split" in sentence) == (length > 2 * frames)
+
+
+@pytest.mark.parametrize(("length", "words"), [(96, ["(15)"]), (162, ["(81)"]), (163, ["coarse", "an overlap of 17"])])
+def test_a_clip_that_is_thinned_out_as_asked_is_told_of(length, words):
+    sentence = only(make(length=length), overlap=0)
+    assert f"{length} frames were shown to the network as 81" in sentence
+    for each in words:
+        assert each in sentence
+    assert ("windows" in sentence) == (length > 162)
+
+
+def test_a_high_rate_is_told_with_what_was_drawn():
+    found = said(dataclasses.replace(make(length=400), rate=60.0))
+    assert "201 frames were drawn in 3 windows of 81" in found[0]
+    assert "Of 60 frames per second the network drew every second" in found[1]
+
+
+def test_footage_that_repeats_itself_is_told_of():
+    found = said(dataclasses.replace(make(length=100), shows=tuple(index // 2 for index in range(100))))
+    assert found[0].startswith("51 frames were shown to the network as 81")
+    assert found[1].startswith("49 frames of the timeline show the same footage as the one before")
+
+
+def test_seams_are_told_with_their_measure_and_warned_of_where_they_may_be_seen():
+    shot = make(length=200)
+    asked, generation = schedule(200, 81), Generation()
+    fitted = find_fit(*SIZE, generation)
+    seams = [Seam(80, 0.02, 0.02), Seam(140, 0.05, 0.02)]
+    told = notes(shot, asked, [0, 1], seams)
+    assert "at most 2.50 times as much as around there (at frame 141)" in told[1]
+    assert "2 of the 3 windows were there already" in told[2]
+    warned = sentences(shot, fitted, find_views(shot, fitted), asked, generation, seams, transparent=False)
+    assert "(frame 81, 141)" in warned[0]
+    assert warned[1].startswith("At frame 141, where two windows meet, the picture changes 2.5 times")
+    assert len(warned) == 2
 
 
 def test_one_frame_of_the_network_for_many_of_the_take_is_told():
@@ -186,15 +221,15 @@ def test_alpha_and_mask_are_told():
 
 
 def test_what_was_only_decided_is_noted_and_what_may_go_wrong_is_warned_of():
-    def of(length, frames=81):
-        shot, times = make(length=length), network_times(length, frames)
+    def of(length, frames=81, overlap=None):
+        shot, asked = make(length=length), schedule(length, frames, overlap=overlap)
         generation = Generation(frames=frames)
         fitted = find_fit(shot.source.width, shot.source.height, generation)
-        return bool(notes(shot, times)), bool(
-            sentences(shot, fitted, find_views(shot, fitted), times, generation, transparent=False)
+        return bool(notes(shot, asked)), bool(
+            sentences(shot, fitted, find_views(shot, fitted), asked, generation, transparent=False)
         )
 
     assert of(81) == (False, False)
-    assert of(24) == of(120) == of(162) == (True, False)
-    assert of(163) == (False, True)
+    assert of(24) == of(120) == of(162) == of(163) == of(162, overlap=0) == (True, False)
+    assert of(163, overlap=0) == (False, True)
     assert of(7, frames=1)[1]

@@ -130,14 +130,14 @@ def test_poses_are_told_from_the_sources_first_where_it_is_known(models, monkeyp
 
 
 @pytest.mark.parametrize("count", [1, 2, 6, 20])
-def test_any_number_of_frames_is_shown_as_many_as_the_network_draws(models, count, monkeypatch):
+def test_any_number_of_frames_is_shown_as_many_as_the_network_draws_where_that_is_asked(models, count, monkeypatch):
     seen = []
     encode = drawing.video.encode
     monkeypatch.setattr(
         drawing.video, "encode", lambda vae, video, step: seen.append(video) or encode(vae, video, step)
     )
     frames = textured(count)
-    _, made = render(make_shot(models, frames, forward(count)))
+    _, made = render(make_shot(models, frames, forward(count), overlap=0))
     assert len(made) == count
     shown = seen[0]
     assert shown.shape == (1, 3, FRAMES, HEIGHT, WIDTH)
