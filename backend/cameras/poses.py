@@ -45,8 +45,8 @@ def interpolate(times_known: npt.ArrayLike, poses: npt.ArrayLike, times: npt.Arr
     before = after - 1
     share = np.clip((wanted - stamps[before]) / (stamps[after] - stamps[before]), 0, 1)
     result = np.zeros((len(wanted), 4, 4))
-    quaternions = _quaternions(known[:, :3, :3])
-    result[:, :3, :3] = _rotations(_slerp(quaternions[before], quaternions[after], share))
+    turns = quaternions(known[:, :3, :3])
+    result[:, :3, :3] = rotations(_slerp(turns[before], turns[after], share))
     result[:, :3, 3] = (1 - share)[:, None] * known[before, :3, 3] + share[:, None] * known[after, :3, 3]
     result[:, 3, 3] = 1
     # Where both neighbours are one pose it is kept: a camera that stands still must not tremble in the last bit.
@@ -90,8 +90,9 @@ def _equal(known: Array, before: npt.NDArray[np.intp], after: npt.NDArray[np.int
 # Quaternions are (n, 4) as w, x, y, z, of length 1; q and -q are the same rotation.
 
 
-def _quaternions(rotations: Array) -> Array:
-    m = np.moveaxis(rotations, 0, -1)
+def quaternions(turns: Array) -> Array:
+    """Quaternions (n, 4) as w, x, y, z, of rotations (n, 3, 3); of the two that each has, either."""
+    m = np.moveaxis(turns, 0, -1)
     w, x, y = m[2, 1] - m[1, 2], m[0, 2] - m[2, 0], m[1, 0] - m[0, 1]
     xy, xz, yz = m[0, 1] + m[1, 0], m[0, 2] + m[2, 0], m[1, 2] + m[2, 1]
     # 4 q qᵀ: each row is the quaternion times four of its own component; the row of the largest is well conditioned.
@@ -104,7 +105,7 @@ def _quaternions(rotations: Array) -> Array:
         ]
     )
     largest = np.einsum("iin->in", products).argmax(axis=0)
-    chosen = products[largest, :, np.arange(len(rotations))]
+    chosen = products[largest, :, np.arange(len(turns))]
     return chosen / np.linalg.norm(chosen, axis=1, keepdims=True)
 
 
@@ -118,8 +119,9 @@ def _slerp(first: Array, last: Array, share: Array) -> Array:
     return weights[0][:, None] * first + weights[1][:, None] * last
 
 
-def _rotations(quaternions: Array) -> Array:
-    w, x, y, z = quaternions.T / np.linalg.norm(quaternions, axis=1)
+def rotations(turns: Array) -> Array:
+    """Rotations (n, 3, 3) of quaternions (n, 4) as w, x, y, z, of any length but 0."""
+    w, x, y, z = turns.T / np.linalg.norm(turns, axis=1)
     rows = np.array(
         [
             [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],

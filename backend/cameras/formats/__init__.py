@@ -1,38 +1,25 @@
-"""Files that hold trajectories: the published ``camera_extrinsics.json`` and ReCam's own."""
+"""Files that hold cameras: ReCam's own, the published data's, RealEstate10K's, TUM's, COLMAP's and nerfstudio's.
 
-from __future__ import annotations
+:func:`read` takes any of them, :func:`write` makes any of them, and both say in whole sentences what a file does not
+hold. Conventions are those of :mod:`backend.contract`; each module states those of its format. numpy and the standard
+library alone: Blender's Python reads the same.
+"""
 
-import json
-import os
-from typing import Any
+from .axes import UPS, turned, up_axis
+from .registry import KINDS, Kind, Loaded, cameras, detect, read, read_all, write
+from .tracks import DEFAULT_LENS
 
-from ...messages import ContractError
-
-EITHER = (
-    'a trajectory: ReCam\'s own ({"recam_trajectory": 1, ...}) or a camera_extrinsics.json '
-    '({"frame0": {"cam01": "[...] [...] [...] [...]", ...}, ...})'
-)
-"""What is expected of a file that may hold either."""
-
-_LARGEST = 256 * 1024 * 1024
-"""Bytes; an hour at 60 frames a second is some 100 MB. More is not a trajectory."""
-
-
-def load_object(path: str | os.PathLike[str], expected: str) -> dict[str, Any]:
-    """The JSON object in a file. Raises ContractError for ``trajectory`` where there is none that can be read."""
-    try:
-        size = os.stat(path).st_size
-        if size > _LARGEST:
-            raise ContractError("trajectory", f"{size} bytes in {os.fspath(path)!r}", expected)
-        with open(path, "rb") as opened:
-            data = json.loads(opened.read())
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise ContractError("trajectory", f"{os.fspath(path)!r}, which cannot be read ({reason})", expected) from None
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, ContractError):
-            raise
-        raise ContractError("trajectory", f"no JSON in {os.fspath(path)!r} ({error})", expected) from None
-    if not isinstance(data, dict):
-        raise ContractError("trajectory", f"a JSON {type(data).__name__} in {os.fspath(path)!r}", expected)
-    return data
+__all__ = [
+    "DEFAULT_LENS",
+    "KINDS",
+    "UPS",
+    "Kind",
+    "Loaded",
+    "cameras",
+    "detect",
+    "read",
+    "read_all",
+    "turned",
+    "up_axis",
+    "write",
+]

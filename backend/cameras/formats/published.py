@@ -7,15 +7,20 @@ a world that is left-handed. Poses relative to one camera are right-handed all t
 
 from __future__ import annotations
 
+import json
 import os
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from ...contract import Trajectory
 from ...messages import ContractError
 from ..poses import Array, relative
-from . import EITHER, load_object
+from ..trajectory import arrays
+from .files import EITHER, load_object
+from .tracks import Track
 
 _EXPECTED = 'a camera_extrinsics.json: {"frame0": {"cam01": "[...] [...] [...] [...]", ...}, ...}'
 _NUMBERS = re.compile(r"\s*" + r"\s*".join([r"\[([^\[\]]*)\]"] * 4) + r"\s*")
@@ -23,6 +28,10 @@ _FRAME = re.compile(r"frame(0|[1-9][0-9]{0,8})")
 _MATRIX = 'four rows of four numbers, like "[1 0 0 0] [0 1 0 0] [0 0 1 0] [3390 1380 240 1]"'
 # The files have six digits; what is further from a rotation than this was not written by a camera.
 _TOLERANCE = 1e-3
+# Unreal's world (x forward, y right, z up) to a right-handed one (x forward, y left, z up), and back.
+_MIRROR = np.diag((1.0, -1.0, 1.0, 1.0))
+_NO_LENS = "camera_extrinsics.json holds no lens and no picture size."
+_NO_TIME = "camera_extrinsics.json holds no frame rate: it has one pose for each frame."
 
 
 def read(path: str | os.PathLike[str], camera: str = "cam05") -> Array:
@@ -31,15 +40,53 @@ def read(path: str | os.PathLike[str], camera: str = "cam05") -> Array:
     Raises ContractError for a file that is not there, no JSON, or damaged, for frames that are missing, and for a
     camera that is not in it.
     """
-    frames = _frames(load_object(path, _EXPECTED))
-    if camera not in frames[0]:
-        raise ContractError("camera", camera, "one of " + ", ".join(map(str, frames[0])))
-    return relative(np.stack([_pose(frame, camera, index) for index, frame in enumerate(frames)]))
+    return relative(_poses(load_object(path, _EXPECTED), camera))
 
 
 def cameras(path: str | os.PathLike[str]) -> list[str]:
     """The names of the cameras in a file, in its order. Raises ContractError as :func:`read` does."""
-    return list(_frames(load_object(path, _EXPECTED))[0])
+    return list(names(load_object(path, _EXPECTED)))
+
+
+def names(data: dict[str, Any]) -> tuple[str, ...]:
+    """The names of the cameras in what a file holds."""
+    return tuple(_frames(data)[0])
+
+
+def track(data: dict[str, Any], camera: str) -> Track:
+    """One camera of what a file holds, in the file's own world, mirrored to be right-handed: z is up, metres."""
+    return Track(_MIRROR @ _poses(data, camera), lacks=(_NO_LENS, _NO_TIME))
+
+
+def content(trajectories: Mapping[str, Trajectory]) -> tuple[bytes, tuple[str, ...]]:
+    """What a file says of these cameras, by name, and what it does not. All are as long as one another.
+
+    Raises ContractError where they are not.
+    """
+    known = {name: _MIRROR @ arrays(each)[0] for name, each in trajectories.items()}
+    lengths = {name: len(each) for name, each in known.items()}
+    if len(set(lengths.values())) > 1:
+        raise ContractError("trajectory", lengths, "cameras of one length: each frame has a pose of every camera")
+    frames = {
+        f"frame{index}": {name: _text(poses[index]) for name, poses in known.items()}
+        for index in range(next(iter(lengths.values())))
+    }
+    return (json.dumps(frames, indent=1) + "\n").encode(), (_NO_LENS, _NO_TIME)
+
+
+def _text(pose: Array) -> str:
+    """Unreal's matrix, of a camera in the left-handed world."""
+    right, down, forward = pose[:3, :3].T
+    rows = [(*forward, 0.0), (*right, 0.0), (*-down, 0.0), (*(pose[:3, 3] * 100), 1.0)]
+    return " ".join(f"[{' '.join(f'{each:.17g}' for each in row)}]" for row in rows) + " "
+
+
+def _poses(data: dict[str, Any], camera: str) -> Array:
+    """Camera-to-world (n, 4, 4) in metres with OpenCV axes, in the file's left-handed world."""
+    frames = _frames(data)
+    if camera not in frames[0]:
+        raise ContractError("camera", camera, "one of " + ", ".join(map(str, frames[0])))
+    return np.stack([_pose(frame, camera, index) for index, frame in enumerate(frames)])
 
 
 def _frames(data: dict[str, Any]) -> list[dict[str, Any]]:

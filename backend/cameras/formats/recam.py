@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import os
+from typing import Any
 
 from ...contract import Trajectory
 from ...messages import ContractError
-from . import EITHER, load_object
+from .files import EITHER, load_object, write_new
 
 KEY = "recam_trajectory"
 VERSION = 1
@@ -20,18 +21,25 @@ _EXPECTED = f'ReCam\'s trajectory: {{"{KEY}": {VERSION}, "width": ..., "height":
 
 def read(path: str | os.PathLike[str]) -> Trajectory:
     """The trajectory in a file. Raises ContractError for anything but a whole one."""
-    data = load_object(path, _EXPECTED)
-    version = data.pop(KEY, None)
+    return parse(load_object(path, _EXPECTED))
+
+
+def parse(data: dict[str, Any]) -> Trajectory:
+    """The trajectory in what a file holds. Raises ContractError for anything but a whole one."""
+    version = data.get(KEY)
     if type(version) is not int or version != VERSION:
         raise ContractError(KEY, "nothing" if version is None else version, f"{VERSION}, in {_EXPECTED}")
-    return Trajectory.from_json(data)
+    return Trajectory.from_json({name: value for name, value in data.items() if name != KEY})
 
 
 def write(path: str | os.PathLike[str], trajectory: Trajectory) -> None:
     """Write the trajectory to a new file; raises FileExistsError where there is one already."""
-    text = json.dumps({KEY: VERSION} | trajectory.to_json(), indent=1)
-    with open(path, "x", encoding="utf-8", newline="\n") as opened:
-        opened.write(text + "\n")
+    write_new({os.fspath(path): content(trajectory)})
+
+
+def content(trajectory: Trajectory) -> bytes:
+    """What a file says of this trajectory."""
+    return (json.dumps({KEY: VERSION} | trajectory.to_json(), indent=1) + "\n").encode()
 
 
 def is_ours(path: str | os.PathLike[str]) -> bool:
