@@ -9,16 +9,13 @@ with the clip.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
-from .cameras import poses
-from .cameras.trajectory import from_arrays, resample, resized, source_of
+from .cameras.applied import target_of
+from .cameras.trajectory import resample, resized, source_of
 from .contract import ESTIMATED, Job, Trajectory
 from .engines import ConfidenceSource, DepthSource, EngineError, FrameSource
 from .held import HeldDepth, HeldFrames
@@ -96,23 +93,10 @@ def _cameras(job: Job, opened: Opened, report: Report, check: Callable[[], None]
         settled = Settled(source, job.target, True, notes=notes)
     else:
         settled = Settled(source_of(job), job.target, job.source is not None)
-    if job.relative:
-        settled.target = follow(settled.source, job.target)
-    elif job.use.kind != "move":
-        _apply_use(job, settled)
+    settled.target = target_of(job, settled.source)
+    if job.use.kind != "move":
+        _tell_use(job, settled)
     return settled
-
-
-def follow(source: Trajectory, target: Trajectory) -> Trajectory:
-    """The target's move from its own first pose, added to where the source camera is at each frame.
-
-    pose'_i = source_i · inverse(target_0) · target_i: a target that stands still films what the source did.
-    """
-    moved = np.array(source.poses) @ poses.relative(target.poses)
-    return dataclasses.replace(target, poses=from_arrays(moved, _ANY_LENS, 1, 1).poses)
-
-
-_ANY_LENS = (1.0, 1.0, 0.5, 0.5)
 
 
 def _solved(job: Job, opened: Opened, report: Report, check: Callable[[], None]) -> tuple[Trajectory, list[str]]:
@@ -162,27 +146,17 @@ def _scale(job: Job, solved: Any) -> tuple[float, str]:
 # What the take is for
 
 
-def _apply_use(job: Job, settled: Settled) -> None:
+def _tell_use(job: Job, settled: Settled) -> None:
     from .cameras import uses
 
-    use, size = job.use, (job.footage.width, job.footage.height)
-    settled.instants = uses.instants(use, len(job))
-    if use.makes_target:
-        settled.target = uses.target_for(
-            use,
-            settled.source,
-            resized(job.target, job.output.width, job.output.height),
-            footage=size,
-            output=(job.output.width, job.output.height),
-            distance=job.subject_distance,
-            rate=float(job.output.rate),
-        )
+    size, output = (job.footage.width, job.footage.height), (job.output.width, job.output.height)
+    settled.instants = uses.instants(job.use, len(job))
     settled.notes += uses.sentences(
-        use,
+        job.use,
         settled.source,
         settled.target,
         footage=size,
-        output=(job.output.width, job.output.height),
+        output=output,
         distance=job.subject_distance,
         rate=float(job.output.rate),
     )

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..backend.contract import Progress
-from . import request, reshoot
+from . import request, reshoot, typed_request
 from .blendfile import open_blend, scene_of
 from .errors import DONE, FAILED, ReCamError
 from .texts import later, tr
@@ -98,7 +98,7 @@ def _request(shot: ShotLine) -> request.Request:
     texts = dict(shot.texts)
     if "scene" not in texts:
         texts["scene"] = scene_of(texts["strip"])
-    return request.from_texts(texts)
+    return typed_request.from_texts(texts)
 
 
 def _names(shot: ShotLine) -> dict[str, str]:
@@ -165,7 +165,7 @@ def _read_line(path: str, line: int, row: dict[Any, Any]) -> ShotLine:
         )
     try:
         # The scene may be left to be found in the file; everything else is known now.
-        request.from_texts({"scene": "to be found", **texts})
+        typed_request.from_texts({"scene": "to be found", **texts})
     except ReCamError as error:
         raise ReCamError(tr("Line {line} of {path!r}: {error}").format(line=line, path=path, error=error)) from error
     return ShotLine(line, os.path.normpath(blend), texts)

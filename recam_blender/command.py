@@ -11,7 +11,7 @@ import bpy
 
 from ..backend import contract
 from ..backend.contract import Progress
-from . import batch, preferences, request, reshoot, runtime, telling
+from . import batch, preferences, request, reshoot, runtime, telling, typed_request
 from .blendfile import open_blend, scene_of
 from .errors import BAD_INPUT, DONE, FAILED, ReCamError
 from .planning import check
@@ -99,7 +99,7 @@ def _opened(options: argparse.Namespace) -> request.Request:
                 texts[name] = os.path.abspath(texts[name])
         if "scene" not in texts:
             texts["scene"] = scene_of(options.strip)
-        asked = request.from_texts(texts)
+        asked = typed_request.from_texts(texts)
         check(asked)
         return asked
     except ReCamError as error:

@@ -50,11 +50,11 @@ def choose_depth(choice: str, *, has_source_camera: bool) -> str:
     """The kind of depth for a user's choice.
 
     Left to us ("auto"), the scene counts only where its camera is known to have shot the footage: a default Cube that
-    happens to stand in the file says nothing about the clip.
+    happens to stand in the file says nothing about the clip. Else the backend finds the best there is.
     """
     if choice != "auto":
         return choice
-    return "scene" if has_source_camera else "plane"
+    return "scene" if has_source_camera else "auto"
 
 
 def depth_identity(scene: bpy.types.Scene, camera: bpy.types.Object, frames: Sequence[float]) -> str:

@@ -150,7 +150,7 @@ def _on_plane(scene: bpy.types.Scene) -> bool:
     settings = scene.recam
     if settings.engine not in USES_DEPTH:
         return False
-    return settings.depth == "plane" or (settings.depth == "auto" and settings.source_camera is None)
+    return settings.depth not in ("file", "scene") and (settings.depth != "auto" or settings.source_camera is None)
 
 
 def _is_still(path: Path) -> bool:

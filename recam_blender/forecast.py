@@ -193,7 +193,8 @@ def _by_geometry(request: Request) -> Request:
 
 _GEOMETRY = (
     *("scene", "strip", "camera", "source_camera", "camera_scene", "camera_frame", "lens", "subject_distance"),
-    *("depth", "depth_path", "depth_scale", "width", "height", "first", "last", "handles"),
+    *("depth", "depth_path", "depth_scale", "width", "height", "first", "last", "handles", "relative"),
+    *(each.name for each in dataclasses.fields(Request) if each.name.startswith("use")),
 )
 
 

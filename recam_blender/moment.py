@@ -268,8 +268,8 @@ class Maker:
         self, asked: Request, now: Moment, source: Trajectory, reach: range, numbers: tuple[int, ...]
     ) -> Generator[Step, None, contract.Depth]:
         kind = depth.choose_depth(asked.depth, has_source_camera=bool(asked.source_camera))
-        if kind == "plane":
-            return contract.Depth()
+        if kind not in ("file", "scene"):
+            return contract.Depth()  # what the backend finds from the footage takes it longer than a look may
         if kind == "file":
             whole = contract.Depth.from_path(asked.depth_path, len(reach), frames=numbers, scale=asked.depth_scale)
             return dataclasses.replace(whole, files=(whole.files[now.frame - reach.start],))

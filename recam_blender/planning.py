@@ -219,8 +219,16 @@ def _job(
         source=source,
         lens=lens,
         subject_distance=request.subject_distance,
+        source_from="still" if source is not None else request.source_from,
+        relative=request.relative,
+        known=_known(request, piece, clip) if source is None else None,
+        use=request.use_from(piece.frame_start, len(piece.frames)),
         settings=contract.EngineSettings(
-            engine=request.engine, seed=request.seed, depth=distance, generation=_generation(request)
+            engine=request.engine,
+            seed=request.seed,
+            depth=distance,
+            generation=_generation(request),
+            true_pixels=request.true_pixels,
         ),
         output=contract.Output(
             path="take" + contract.FORMATS[request.format],
@@ -294,6 +302,17 @@ def _footage_lens(request: Request, piece: _Piece, width: int, height: int, *, g
     return sampling.sample_trajectories(scene, [view], piece.frames[:1], gently=gently)[0].intrinsics[0]
 
 
+def _known(request: Request, piece: _Piece, clip: contract.Footage) -> contract.Known | None:
+    """The point whose distance is known, where this piece shows it."""
+    if request.known_frame is None or not request.known_distance or request.source_from != "footage":
+        return None
+    frame = request.known_frame - piece.frame_start
+    if not 0 <= frame < len(piece.frames):
+        return None
+    x, y = min(max(request.known_x, 0.0), clip.width), min(max(request.known_y, 0.0), clip.height)
+    return contract.Known(frame=frame, x=x, y=y, distance=request.known_distance)
+
+
 def _generation(request: Request) -> contract.Generation:
     """What the job says of the network, with the models' places written out: whoever has the job needs no more."""
     if request.engine not in GENERATES:
@@ -303,7 +322,7 @@ def _generation(request: Request) -> contract.Generation:
 
 
 def _depth(request: Request, found: footage.FootageFound, piece: _Piece) -> contract.Depth:
-    if request.engine not in USES_DEPTH:
+    if request.engine not in USES_DEPTH and not request.true_pixels:
         return contract.Depth()
     kind = depth.choose_depth(request.depth, has_source_camera=bool(piece.source_camera))
     if kind == "file":
@@ -314,7 +333,7 @@ def _depth(request: Request, found: footage.FootageFound, piece: _Piece) -> cont
         scene = find_scene(piece.scene)
         identity = depth.depth_identity(scene, find_camera(scene, piece.source_camera or piece.camera), piece.frames)
         return contract.Depth(kind="scene", files=("",) * len(piece.frames), identity=identity)
-    return contract.Depth()
+    return contract.Depth(kind=kind)
 
 
 def camera_time(request: Request, scene: bpy.types.Scene, strip: bpy.types.Sequence) -> tuple[bpy.types.Scene, float]:

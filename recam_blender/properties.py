@@ -6,6 +6,7 @@ import bpy
 
 from ..backend import contract
 from . import take_list
+from .use_properties import UseSettings
 
 
 def _is_camera(_settings: bpy.types.PropertyGroup, item: bpy.types.Object) -> bool:
@@ -35,7 +36,7 @@ def _choose_take(settings: bpy.types.PropertyGroup, row: int) -> None:
     take_list.choose_row(settings.id_data, row)
 
 
-class RECAM_PG_settings(bpy.types.PropertyGroup):
+class RECAM_PG_settings(UseSettings, bpy.types.PropertyGroup):
     camera: bpy.props.PointerProperty(  # type: ignore[valid-type]
         name="Camera",
         description="The camera to see the footage with; none: the scene's camera, with its cuts",
@@ -209,10 +210,17 @@ class RECAM_PG_settings(bpy.types.PropertyGroup):
         name="Depth",
         description="How far the footage's pixels are",
         items=[
-            ("auto", "Automatic", "The scene's depth where a source camera is set, else a flat plane"),
+            (
+                "auto",
+                "Automatic",
+                "The scene's depth where a source camera is set, else the best that the footage tells",
+            ),
             ("plane", "Flat Plane", "Everything at the subject distance; turns of the camera are exact"),
             ("scene", "Scene", "The depth of the objects in the scene, seen by the source camera"),
             ("file", "Files", "Depth passes: EXR, 16-bit PNG"),
+            ("motion", "Motion", "From how things shift as the camera that shot the footage moves"),
+            ("model", "Model", "By a depth model, which must be installed"),
+            ("relief", "Relief", "Guessed from what a still picture tells: the ground, the sky, what hides what"),
         ],
         default="auto",
     )

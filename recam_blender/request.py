@@ -19,7 +19,7 @@ from .errors import ReCamError
 from .preferences import MODEL_FILES
 from .texts import later, tr
 
-DEPTH_CHOICES = ("auto", *contract.DEPTHS)
+DEPTH_CHOICES = ("auto", *(each for each in contract.DEPTHS if each != "auto"))
 
 USES_DEPTH = ("reproject",)
 """The engines that ask how far the footage's pixels are, and tell which of the take's they invented."""
@@ -67,6 +67,14 @@ class Request:
         last: the last one, itself included; likewise.
         handles: more frames at each end, as far as there is footage; the take's strip hides them.
         folder: where the take goes; empty for the usual place.
+        source_from: one of contract.SOURCES, for where no source camera is given.
+        relative: whether the target's move is added to the source camera's.
+        known_frame: a timeline frame, in which the point (known_x, known_y) of the footage, in its pixels, is
+            known_distance metres away: how large a scene is that is solved from footage. None, or a distance of 0: not
+            known.
+        true_pixels: the footage's own pixels where its depth is trusted.
+        use: what the take is for, one of contract.USES; as all that follows: see contract.Use.
+        use_at: a timeline frame; None for the take's first.
     """
 
     scene: str
@@ -90,6 +98,9 @@ class Request:
     network_frames: int = contract.Generation.frames
     network_width: int = contract.Generation.width
     network_height: int = contract.Generation.height
+    overlap: int | None = contract.Generation.overlap
+    focus_x: float | None = contract.Generation.focus_x
+    focus_y: float | None = contract.Generation.focus_y
     fit: str = contract.Generation.fit
     cache: str = contract.Generation.cache
     device: str = ""
@@ -111,11 +122,32 @@ class Request:
     last: int | None = None
     handles: int = 0
     folder: str = ""
+    source_from: str = "still"
+    relative: bool = False
+    known_frame: int | None = None
+    known_x: float = 0.0
+    known_y: float = 0.0
+    known_distance: float = 0.0
+    true_pixels: bool = False
+    use: str = "move"
+    use_strength: float = contract.Use.strength
+    use_at: int | None = None
+    use_hold: int = contract.Use.hold
+    use_ease: int = contract.Use.ease
+    use_region_x: float = contract.Region.x
+    use_region_y: float = contract.Region.y
+    use_region_width: float = contract.Region.width
+    use_region_height: float = contract.Region.height
+    use_by: str = ""
+    use_factor: float = contract.Use.factor
+    use_keep: bool = contract.Use.keep
 
     def __post_init__(self) -> None:
         _choose("engine", self.engine, contract.ENGINES)
         _choose("depth", self.depth, DEPTH_CHOICES)
         _choose("format", self.format, tuple(contract.FORMATS))
+        _choose("source_from", self.source_from, contract.SOURCES)
+        _choose("use", self.use, contract.USES)
         if self.depth == "file" and not self.depth_path:
             raise ReCamError(tr("Depth from files was chosen, but no file or folder is given."))
         if self.depth == "file" and not os.path.exists(self.depth_path):
@@ -172,33 +204,59 @@ class Request:
         try:
             self.generation(contract.Models(), self.device or contract.Generation.device)
         except contract.ContractError as error:
-            field = f"network_{error.field}" if error.field in _OF_NETWORK else error.field
-            raise ReCamError(
-                tr("{field}: found {found}, expected {expected}.").format(
-                    field=field, found=error.found, expected=error.expected
-                )
-            ) from None
+            raise _refused(f"network_{error.field}" if error.field in OF_NETWORK else error.field, error) from None
+        try:
+            self.use_from(None, 0)
+        except contract.ContractError as error:
+            raise _refused("use_" + error.field.replace("region.", "region_"), error) from None
 
     def generation(self, models: contract.Models, device: str) -> contract.Generation:
         """What an engine that generates is told, with the models found and the device chosen."""
-        names = {each.name for each in dataclasses.fields(contract.Generation)} - {*_OF_NETWORK, "models", "device"}
+        asked = {each.name for each in dataclasses.fields(self)}
+        names = asked & {each.name for each in dataclasses.fields(contract.Generation)} - {
+            *OF_NETWORK,
+            "models",
+            "device",
+        }
         same = {name: getattr(self, name) for name in names}
-        network = {name: getattr(self, f"network_{name}") for name in _OF_NETWORK}
+        network = {name: getattr(self, f"network_{name}") for name in OF_NETWORK}
         return contract.Generation(**same, **network, models=models, device=device)
+
+    def use_from(self, first: int | None, count: int) -> contract.Use:
+        """What the take is for, where its first frame is timeline frame ``first`` and it has ``count`` of them."""
+        at = 0 if self.use_at is None or first is None else min(max(self.use_at - first, 0), count - 1)
+        sides = {name: getattr(self, f"use_region_{name}") for name in ("x", "y", "width", "height")}
+        try:
+            region = contract.Region(**sides)
+        except contract.ContractError as error:
+            raise error.within("region") from None
+        return contract.Use(
+            kind=self.use,
+            strength=self.use_strength,
+            at=at,
+            hold=self.use_hold,
+            ease=self.use_ease,
+            region=region,
+            by=self.use_by,
+            factor=self.use_factor,
+            keep=self.use_keep,
+        )
 
     def model_files(self) -> dict[str, str]:
         """The model files that are named one by one, by the names of contract.Models."""
         return {field: path for name, field in MODEL_FILES.items() if (path := getattr(self, name))}
 
 
-_OF_NETWORK = ("frames", "width", "height")
-"""What is called network_… here, as the take has such fields too."""
+def _refused(field: str, error: contract.ContractError) -> ReCamError:
+    return ReCamError(
+        tr("{field}: found {found}, expected {expected}.").format(
+            field=field, found=error.found, expected=error.expected
+        )
+    )
 
-_FOR_GENERATING = (
-    {each.name for each in dataclasses.fields(contract.Generation)} - {*_OF_NETWORK}
-    | {f"network_{name}" for name in _OF_NETWORK}
-    | {*MODEL_FILES}
-)
+
+OF_NETWORK = ("frames", "width", "height")
+"""What is called network_… here, as the take has such fields too."""
 
 COLUMNS = ("scene", "strip", "camera", "engine", "quality", "prompt", "seed")
 """The fields that have a column of their own in a table."""
@@ -250,6 +308,10 @@ def from_settings(scene: bpy.types.Scene) -> Request:
         handles=settings.handles,
         width=width,
         height=height,
+        source_from=settings.source_from,
+        relative=settings.relative and settings.use in ("move", "freeze"),
+        **_known(settings),
+        **_use(settings),
         **_for_engine(settings),
     )
 
@@ -303,6 +365,36 @@ def _range(scene: bpy.types.Scene, strip: Any) -> tuple[int | None, int | None]:
     return first, last
 
 
+def _known(settings: Any) -> dict[str, Any]:
+    """The point whose distance is known, where the camera is solved from the footage."""
+    if not settings.use_known or settings.source_camera is not None or settings.source_from != "footage":
+        return {}
+    return {name: getattr(settings, name) for name in ("known_frame", "known_x", "known_y", "known_distance")}
+
+
+def _use(settings: Any) -> dict[str, Any]:
+    """What the panel shows for what the take is for: what it hides counts for nothing."""
+    use = settings.use
+    shown = {"use": use} | {name: getattr(settings, name) for name in shown_for(use)}
+    if use in contract.WAYS:
+        shown["use_by"] = getattr(settings, f"use_{use}_by")
+    return shown
+
+
+def shown_for(use: str) -> tuple[str, ...]:
+    """The settings that a use asks for, as the panel's and Request's fields are called; but for ``use_by``."""
+    return _OF_USE.get(use, ())
+
+
+_OF_USE = {
+    "stabilise": ("use_strength",),
+    "lock": ("use_at",),
+    "closer": ("use_hold", "use_region_x", "use_region_y", "use_region_width", "use_region_height"),
+    "outpaint": ("use_factor", "use_keep"),
+    "freeze": ("use_at", "use_hold", "use_ease"),
+}
+
+
 def _prompt(settings: Any) -> str:
     """The prompt, as one line: a text's line breaks are there for whoever reads it."""
     return " ".join(settings.prompt_text.as_string().split()) if settings.prompt_text else settings.prompt
@@ -310,13 +402,13 @@ def _prompt(settings: Any) -> str:
 
 def _for_engine(settings: Any) -> dict[str, Any]:
     """What the panel shows for the chosen engine: what it hides counts for nothing."""
+    depth = {
+        "depth": settings.depth,
+        "depth_path": bpy.path.abspath(settings.depth_path),
+        "depth_scale": settings.depth_scale,
+    }
     if settings.engine in USES_DEPTH:
-        return {
-            "depth": settings.depth,
-            "depth_path": bpy.path.abspath(settings.depth_path),
-            "depth_scale": settings.depth_scale,
-            "mask": settings.mask,
-        }
+        return depth | {"mask": settings.mask}
     return {
         "prompt": _prompt(settings),
         "negative_prompt": settings.negative_prompt if settings.use_negative_prompt else None,
@@ -327,62 +419,12 @@ def _for_engine(settings: Any) -> dict[str, Any]:
         "network_width": settings.network_width,
         "network_height": settings.network_height,
         "fit": settings.fit,
+        "true_pixels": settings.true_pixels,
         "cache": settings.cache,
         "plan": settings.plan,
         "compile": settings.compile,
+        **(depth if settings.true_pixels else {}),
     }
-
-
-def from_texts(values: dict[str, str]) -> Request:
-    """A request whose fields arrive as text, from a command line or a table. Unknown names are refused."""
-    fields = {each.name: each for each in dataclasses.fields(Request)}
-    read: dict[str, Any] = {}
-    for name, text in values.items():
-        if name not in fields:
-            raise ReCamError(
-                tr("There is no setting {name!r}; there are {settings}.").format(
-                    name=name, settings=", ".join(SETTINGS)
-                )
-            )
-        read[name] = _read(name, text, str(fields[name].type))
-    for name in ("scene", "strip"):
-        if name not in read:
-            raise ReCamError(tr("No {name} is given.").format(name=name))
-    # Who names files means them; in the panel the path stays when another depth is chosen.
-    if read.get("depth_path") and read.setdefault("depth", "file") != "file":
-        raise ReCamError(
-            tr("There are depth files, but the depth is {depth}; leave one of them out.").format(depth=read["depth"])
-        )
-    # Who names engine and quality may keep what only another one heeds, to compare them; who does not forgot to.
-    if "engine" not in read and (vain := sorted(_FOR_GENERATING & read.keys())):
-        raise ReCamError(
-            tr("{name} says nothing to the engine {engine}; give the engine too ({engines}).").format(
-                name=vain[0], engine=Request.engine, engines=", ".join(GENERATES)
-            )
-        )
-    if read.get("lora") and "quality" not in read:
-        raise ReCamError(
-            tr("lora says nothing to the quality {quality}; give the quality too (draft).").format(
-                quality=Request.quality
-            )
-        )
-    return Request(**read)
-
-
-def _read(name: str, text: str, kind: str) -> str | int | float | bool:
-    try:
-        if kind.startswith("int"):
-            return int(text)
-        if kind.startswith("float"):
-            return float(text)
-        if kind == "bool":
-            return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[text.lower()]
-    except (ValueError, KeyError):
-        expected = tr({"i": later("a whole number"), "b": later("yes or no")}.get(kind[0], later("a number")))
-        raise ReCamError(
-            tr("{name}: found {text!r}, expected {expected}.").format(name=name, text=text, expected=expected)
-        ) from None
-    return text
 
 
 def _choose(name: str, value: str, choices: tuple[str, ...]) -> None:

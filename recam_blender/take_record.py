@@ -17,7 +17,7 @@ from ..backend.cameras import arrays
 from ..backend.contract import ContractError, Generation, Intrinsics, Job
 from . import compat, planning, sampling, sequencer
 from .errors import ReCamError
-from .request import GENERATES, USES_DEPTH, Request
+from .request import GENERATES, USES_DEPTH, Request, shown_for
 from .take_list import told_of
 from .texts import tr
 from .ties import footage_of, list_takes, text_of
@@ -103,12 +103,31 @@ def request_of(scene: bpy.types.Scene, strip: Any) -> Request:
         first=None if first == start else first,
         last=None if last == stop - 1 else last,
         handles=max(first - job.origin.frame_start, job.origin.frame_start + len(job) - 1 - last, 0),
+        **_use(job),
         **_depth(job),
         **_generation(job.settings.generation),
     )
     frame = job.origin.camera_frame - (job.origin.frame_start - start)
     _, found = planning.camera_time(asked, scene, footage)
     return asked if abs(found - frame) < 1e-3 else dataclasses.replace(asked, camera_frame=frame)
+
+
+def _use(job: Job) -> dict[str, Any]:
+    """What the take is for, and where its source camera came from."""
+    use, known, start = job.use, job.known, job.origin.frame_start
+    said: dict[str, Any] = {
+        "source_from": job.source_from,
+        "relative": job.relative,
+        "true_pixels": job.settings.true_pixels,
+        "use": use.kind,
+        "use_at": start + use.at if use.kind in ("lock", "freeze") else None,
+    }
+    said |= {f"use_{name}": getattr(use, name) for name in ("strength", "hold", "ease", "by", "factor", "keep")}
+    said |= {f"use_region_{name}": getattr(use.region, name) for name in ("x", "y", "width", "height")}
+    if known is not None:
+        place = {"known_x": known.x, "known_y": known.y, "known_distance": known.distance}
+        said |= place | {"known_frame": start + known.frame}
+    return said
 
 
 def _depth(job: Job) -> dict[str, Any]:
@@ -122,6 +141,7 @@ def _depth(job: Job) -> dict[str, Any]:
 
 def _generation(generation: Generation) -> dict[str, Any]:
     same = ("prompt", "negative_prompt", "quality", "steps", "guidance", "fit", "cache", "plan", "compile")
+    same += ("overlap", "focus_x", "focus_y")
     network = {f"network_{name}": getattr(generation, name) for name in ("frames", "width", "height")}
     return {name: getattr(generation, name) for name in same} | network
 
@@ -159,6 +179,7 @@ def restore(scene: bpy.types.Scene, strip: Any) -> list[str]:
     footage = footage_of(scene, strip)
     if settings.pinned:
         settings.pinned = footage.name
+    _restore_use(settings, asked)
     return [
         *_restore_cameras(scene, settings, asked, footage),
         *_restore_engine(settings, asked),
@@ -189,7 +210,7 @@ def _restore_cameras(scene: bpy.types.Scene, settings: Any, asked: Request, foot
 
 def _restore_engine(settings: Any, asked: Request) -> Iterator[str]:
     settings.engine = asked.engine
-    if asked.engine in USES_DEPTH:
+    if asked.engine in USES_DEPTH or asked.true_pixels:
         for name in ("depth", "depth_scale", "mask"):
             setattr(settings, name, getattr(asked, name))
         if asked.depth == "file":
@@ -209,6 +230,21 @@ def _restore_engine(settings: Any, asked: Request) -> Iterator[str]:
         setattr(settings, f"use_{name}", value is not None)
         if value is not None:
             setattr(settings, name, value)
+
+
+def _restore_use(settings: Any, asked: Request) -> None:
+    for name in ("source_from", "relative", "true_pixels", "use"):
+        setattr(settings, name, getattr(asked, name))
+    for name in shown_for(asked.use):
+        value = getattr(asked, name)
+        if value is not None:
+            setattr(settings, name, value)
+    if asked.use_by:
+        setattr(settings, f"use_{asked.use}_by", asked.use_by)
+    settings.use_known = asked.known_frame is not None
+    if asked.known_frame is not None:
+        for name in ("known_frame", "known_x", "known_y", "known_distance"):
+            setattr(settings, name, getattr(asked, name))
 
 
 def _restore_range(scene: bpy.types.Scene, settings: Any, asked: Request, footage: Any) -> Iterator[str]:

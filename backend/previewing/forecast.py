@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..cameras.applied import applied
 from ..cameras.trajectory import source_of
 from ..contract import EngineSettings, Job, Progress, Trajectory
 from ..engines import Image, Shot
@@ -44,6 +45,9 @@ Report = Callable[[Progress], None]
 def forecast(job: Job, report: Report, cancelled: Callable[[], bool]) -> Forecast:
     """How much of each frame of a job's take the footage does not show.
 
+    Depth that is yet to be found from the footage is taken for a plane, and a camera that is yet to be solved from it
+    for one that stands still: a forecast is to be quick.
+
     Args:
         job: any; its engine and its output's path do not matter.
         report: told of the frames that are done.
@@ -54,10 +58,11 @@ def forecast(job: Job, report: Report, cancelled: Callable[[], bool]) -> Forecas
         FootageError: a depth file cannot be read.
     """
     gate = Gate(cancelled)
+    job = applied(job)
     source = views.cameras(source_of(job), job.footage.width, job.footage.height)
     target = views.cameras(job.target, *small_size(job.output.width, job.output.height, _SHRUNK))
     # Where no camera changes its place and the source camera none of its direction, depth changes nothing.
-    if job.settings.depth.kind == "plane" or not (_moves(source) or _part(source, target)):
+    if not job.settings.depth.has_files or not (_moves(source) or _part(source, target)):
         shares = _over_plane(source, target, job.subject_distance, gate)
         return _told(shares, shares, _views(source, target, shares), job.subject_distance)
     return _by_depth(job, source, target, report, gate)

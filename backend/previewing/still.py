@@ -89,8 +89,8 @@ def pixels(frame: Frame, *, tint: bool) -> Floats:
 
 
 def _depth(job: Job) -> Floats | None:
-    if job.settings.depth.kind == "plane":
-        return None
+    if not job.settings.depth.has_files:
+        return None  # what is found from the footage is too slow for a look: a plane stands for it
     return open_depth(job.settings.depth, job.footage.width, job.footage.height).frame(0)
 
 

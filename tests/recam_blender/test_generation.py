@@ -52,7 +52,7 @@ def texts(recam):
     """A request from texts, as a table or a command line has them."""
 
     def texts(**values):
-        return recam("request").from_texts({"scene": "Edit", "strip": "clip"} | values)
+        return recam("typed_request").from_texts({"scene": "Edit", "strip": "clip"} | values)
 
     return texts
 
