@@ -19,7 +19,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from . import __version__, engines, packages, pipeline, settling
+from . import __version__, engines, keeping, packages, pipeline, settling
 from .contract import FORMATS, ContractError, Job, Output, Progress, Result, take_record
 from .engines import Cancelled, EngineError, Image
 from .media.errors import FootageError, WriteError
@@ -57,15 +57,15 @@ def render(job: Job, report: Callable[[Progress], None], cancelled: Callable[[],
     Raises:
         ContractError: the job cannot be done as it stands; nothing was written.
         Cancelled: `cancelled` said so; nothing is left behind.
-        RenderError: it could not be finished; nothing is left behind.
+        RenderError: it could not be finished; nothing is left behind but what :mod:`.keeping` keeps.
     """
     started = time.monotonic()
     gate = pipeline.Gate(cancelled)
-    with in_one_sentence():
+    with _restartable(job) as keeper:
         _check(job, gate)
         report(Progress(phase="reading", step=0, total=1))
         with contextlib.ExitStack() as stack:
-            engine, take = _make_take(job, stack, report, gate)
+            engine, take = _make_take(job, stack, report, gate, keeper)
         result = Result(
             path=take.path,
             mask=take.mask_path,
@@ -90,7 +90,11 @@ def render(job: Job, report: Callable[[Progress], None], cancelled: Callable[[],
 
 
 def _make_take(
-    job: Job, stack: contextlib.ExitStack, report: Callable[[Progress], None], gate: pipeline.Gate
+    job: Job,
+    stack: contextlib.ExitStack,
+    report: Callable[[Progress], None],
+    gate: pipeline.Gate,
+    keeper: keeping.Parts,
 ) -> tuple[engines.Engine, pipeline.Taken]:
     lacking = packages.lacking(job.settings.engine)
     if lacking:
@@ -137,6 +141,8 @@ def _make_take(
         rate=float(job.output.rate),
         depth_words=settled.depth_words,
         confidence=settled.confidence,
+        shows=job.footage.frames if settled.instants is None else None,
+        keeper=keeper,
     )
     step("preparing", 0, 1)
     encoder = stack.enter_context(pipeline.Encoder(job.output, gate, whole_chroma=footage.whole_chroma))
@@ -366,6 +372,20 @@ def _rename_to_free(part: str, final: str) -> None:
 
 
 # Errors
+
+
+@contextlib.contextmanager
+def _restartable(job: Job) -> Iterator[keeping.Parts]:
+    """Where the job lays by what takes it long. Where it fails, the sentence that it ends with says so."""
+    beside = os.path.dirname(os.path.abspath(job.output.path))
+    with keeping.parts(beside, job.digest()) as kept:
+        try:
+            with in_one_sentence():
+                yield kept
+        except RenderError as error:
+            if not kept.words:
+                raise
+            raise RenderError(f"{error} {kept.words}", error.kind) from error
 
 
 @contextlib.contextmanager

@@ -20,7 +20,9 @@ class LibraryError(OSError):
 
 
 @contextlib.contextmanager
-def locked(folder: Path, complaint: str, *, seconds: float = _SECONDS, tidies: bool = False) -> Iterator[None]:
+def locked(
+    folder: Path, complaint: str, *, seconds: float = _SECONDS, tidies: bool = False, name: str = _LOCK
+) -> Iterator[None]:
     """Alone in a folder, among those who ask. The system lets go when the process ends, however it does.
 
     Args:
@@ -28,9 +30,10 @@ def locked(folder: Path, complaint: str, *, seconds: float = _SECONDS, tidies: b
         complaint: of the LibraryError where another is still in it after so many seconds.
         seconds: to wait.
         tidies: in the end the lock's own file goes, and the folder if nothing else is in it.
+        name: of the lock's own file.
     """
     until = time.monotonic() + seconds
-    while (file := _taken(folder / _LOCK)) is None:
+    while (file := _taken(folder / name)) is None:
         if time.monotonic() >= until:
             raise LibraryError(complaint)
         time.sleep(0.05)
@@ -39,10 +42,10 @@ def locked(folder: Path, complaint: str, *, seconds: float = _SECONDS, tidies: b
             yield
         finally:
             if tidies and os.name != "nt":
-                _tidy(folder)
+                _tidy(folder, name)
             _unlock(file.fileno())
     if tidies and os.name == "nt":  # where what is open stays, whoever has opened it
-        _tidy(folder)
+        _tidy(folder, name)
 
 
 def _taken(path: Path) -> IO[bytes] | None:
@@ -71,9 +74,9 @@ def _is_still(path: Path, descriptor: int) -> bool:
         return False
 
 
-def _tidy(folder: Path) -> None:
+def _tidy(folder: Path, name: str) -> None:
     with contextlib.suppress(OSError):
-        (folder / _LOCK).unlink(missing_ok=True)
+        (folder / name).unlink(missing_ok=True)
         folder.rmdir()  # only where it is empty
 
 
