@@ -15,16 +15,14 @@ from typing import Any
 import numpy as np
 
 from . import cameras, contract, generation_options
-from .cameras.formats import published, recam
+from .cameras import formats
+from .cameras.formats import Loaded
 from .console import option
 from .contract import ContractError, Depth, EngineSettings, Footage, Intrinsics, Job, Output, Trajectory
 from .media.depthmaps import open_depth
 from .media.errors import FootageError
 from .media.pictures import is_picture
 from .media.reader import probe
-
-_DATA_LENS = (24.0, 23.76)
-"""Focal length and sensor width, millimetres, of the footage that the published trajectories belong to."""
 
 _SUFFIXES = {suffix: name for name, suffix in contract.FORMATS.items() if suffix}
 _BESIDE_JOB_FILE = ("job", "output", "debug", "run", *generation_options.OF_MACHINE)
@@ -89,11 +87,9 @@ def from_clip(options: argparse.Namespace, tell: Callable[[str], None]) -> Job:
     width, height = _size(options, "size") or (footage.width, footage.height)
     count = len(footage.frames)
     kept = _kept(options.frames, count)
-    _check_lens_used(options)
-    target = _stretch(_trajectory("trajectory", "camera", options, width, height), count, tell)
-    source = None
-    if options.source is not None:
-        source = _stretch(_trajectory("source", "source_camera", options, footage.width, footage.height), count, tell)
+    target, source = _cameras(options, (width, height), (footage.width, footage.height), rate, tell)
+    target = _stretch(target, count, tell)
+    source = None if source is None else _stretch(source, count, tell)
     shown = dataclasses.replace(footage, frames=footage.frames[:kept])
     return Job(
         footage=shown,
@@ -220,21 +216,54 @@ def _depth_files(path: str, whole: tuple[int, ...], shown: tuple[int, ...], scal
 # Cameras
 
 
-def _trajectory(name: str, camera: str, options: argparse.Namespace, width: int, height: int) -> Trajectory:
+def _cameras(
+    options: argparse.Namespace,
+    size: tuple[int, int],
+    footage: tuple[int, int],
+    rate: Fraction,
+    tell: Callable[[str], None],
+) -> tuple[Trajectory, Trajectory | None]:
+    """The target camera, and the source camera where there is one, each as long as its file says."""
+    target = _load("trajectory", "camera", options, size, rate)
+    source = None if options.source is None else _load("source", "source_camera", options, footage, rate)
+    if source is not None and source.has_lens and target.has_lens:
+        _check_no_lens(options)
+    for each in dict.fromkeys(each for loaded in (target, source) for each in _lacks(loaded)):
+        tell(each)
+    return _placed(target, source, options), None if source is None else _placed(source, source, options)
+
+
+def _load(name: str, camera: str, options: argparse.Namespace, size: tuple[int, int], rate: Fraction) -> Loaded:
     path, chosen = getattr(options, name), getattr(options, camera)
-    if recam.is_ours(path):
-        if chosen is not None:
-            raise ContractError(option(camera), chosen, "nothing: this trajectory holds one camera")
-        return recam.read(path)
-    poses = published.read(path, chosen or "cam05")
-    lens = _lens(options) or _DATA_LENS
-    return cameras.from_arrays(poses, cameras.from_lens(*lens, width, height), width, height)
+    lens = _lens(options)
+    try:
+        return formats.read(path, camera=chosen, rate=float(rate), lens=lens, width=size[0], height=size[1])
+    except ContractError as error:
+        if error.field != "camera":
+            raise
+        raise ContractError(option(camera), error.found, error.expected) from None
 
 
-def _check_lens_used(options: argparse.Namespace) -> None:
-    """Raise ContractError for a lens where every camera of the job has its own."""
-    if options.source is None or not (recam.is_ours(options.source) and recam.is_ours(options.trajectory)):
-        return
+def _lacks(loaded: Loaded | None) -> tuple[str, ...]:
+    """What is told of a camera's file; of ours, and of the published one, --help tells it."""
+    return () if loaded is None or loaded.kind in ("recam", "published") else loaded.lacks
+
+
+def _placed(loaded: Loaded, source: Loaded | None, options: argparse.Namespace) -> Trajectory:
+    """In the file's own world; of published data as seen from the first frame, be it the source's in the same file."""
+    if loaded.kind != "published":
+        return loaded.trajectory
+    poses, lenses = cameras.arrays(loaded.trajectory)
+    reference = None
+    if source is not None and loaded is not source and source.kind == "published":
+        same = os.path.samefile(options.trajectory, options.source)
+        reference = cameras.arrays(source.trajectory)[0][0] if same else None
+    seen = cameras.relative(poses, reference)
+    return cameras.from_arrays(seen, lenses, loaded.trajectory.width, loaded.trajectory.height)
+
+
+def _check_no_lens(options: argparse.Namespace) -> None:
+    """Raise ContractError for a lens: every camera of the job has its own."""
     for name in ("lens", "fov"):
         if getattr(options, name) is not None:
             expected = "nothing: --source and --trajectory have lenses of their own"

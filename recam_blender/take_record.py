@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import bpy
-import numpy as np
-from mathutils import Matrix
 
-from ..backend.cameras import arrays
 from ..backend.contract import ContractError, Generation, Intrinsics, Job
-from . import compat, planning, sampling, sequencer
+from . import compat, keyed_camera, planning, sampling, sequencer
 from .errors import ReCamError
 from .request import GENERATES, USES_DEPTH, Request, shown_for
 from .take_list import told_of
@@ -281,57 +277,5 @@ def camera_of(scene: bpy.types.Scene, strip: Any) -> tuple[bpy.types.Object, bpy
     home = bpy.data.scenes.get(job.origin.camera_scene)
     frame = job.origin.camera_frame if home is not None else float(job.origin.frame_start)
     home = home or scene
-    poses, lenses = arrays(job.target)
     like = bpy.data.objects.get(job.origin.camera)
-    data = bpy.data.cameras.new(strip.name)
-    if like is not None and like.type == "CAMERA":
-        for name in ("clip_start", "clip_end", "display_size", "sensor_width"):
-            setattr(data, name, getattr(like.data, name))
-    # Across the picture, whatever its shape: then a lens is one number.
-    data.sensor_fit = "HORIZONTAL"
-    camera = bpy.data.objects.new(strip.name, data)
-    camera.rotation_mode = "QUATERNION"
-    home.collection.objects.link(camera)
-    matrices = [Matrix(sampling.matrix_world_from_pose(each, home)) for each in poses]
-    frames = [frame + index for index in range(len(matrices))]
-    turns = [each.to_quaternion() for each in matrices]
-    for before, turn in itertools.pairwise(turns):
-        turn.make_compatible(before)
-    _key(camera, "location", frames, [tuple(each.translation) for each in matrices])
-    _key(camera, "rotation_quaternion", frames, [tuple(each) for each in turns])
-    fx, _, cx, cy = lenses.T
-    width, height = job.target.width, job.target.height
-    aspect = home.render.pixel_aspect_y / home.render.pixel_aspect_x
-    _key(data, "lens", frames, [(float(each),) for each in fx / width * data.sensor_width])
-    _key(data, "shift_x", frames, [(float(each),) for each in 0.5 - cx / width])
-    _key(data, "shift_y", frames, [(float(each),) for each in (cy - height / 2) / width * aspect])
-    return camera, home
-
-
-def _key(item: bpy.types.ID, path: str, frames: list[float], values: list[tuple[float, ...]]) -> None:
-    """Keys on what changes; straight lines between them, as the take knows nothing else."""
-    seen = np.array(values)
-    for index in range(seen.shape[1]):
-        array = seen.shape[1] > 1
-        _set(item, path, index if array else None, float(seen[0, index]))
-        if np.ptp(seen[:, index]) <= 1e-6 * max(1.0, float(np.abs(seen[:, index]).max())):
-            continue
-        item.keyframe_insert(path, index=index if array else -1, frame=frames[0])
-        curve = _curve(compat.curves(item), path, index)
-        points = curve.keyframe_points
-        points.add(len(frames) - 1)
-        points.foreach_set("co", np.stack([frames, seen[:, index]], axis=-1).astype(np.float32).ravel())
-        for point in points:
-            point.interpolation = "LINEAR"
-        curve.update()
-
-
-def _set(item: bpy.types.ID, path: str, index: int | None, value: float) -> None:
-    if index is None:
-        setattr(item, path, value)
-    else:
-        getattr(item, path)[index] = value
-
-
-def _curve(curves: Iterable[Any], path: str, index: int) -> Any:
-    return next(each for each in curves if each.data_path == path and each.array_index == index)
+    return keyed_camera.new_camera(strip.name, home, job.target, frame, like=like), home

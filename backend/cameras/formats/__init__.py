@@ -6,7 +6,7 @@ library alone: Blender's Python reads the same.
 """
 
 from .axes import UPS, turned, up_axis
-from .registry import KINDS, Kind, Loaded, cameras, detect, read, read_all, write
+from .registry import KINDS, Kind, Loaded, angles, cameras, detect, read, read_all, write
 from .tracks import DEFAULT_LENS
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "UPS",
     "Kind",
     "Loaded",
+    "angles",
     "cameras",
     "detect",
     "read",

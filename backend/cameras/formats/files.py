@@ -18,8 +18,8 @@ from ..poses import Array
 Path = str | os.PathLike[str]
 
 EITHER = (
-    'a trajectory: ReCam\'s own ({"recam_trajectory": 1, ...}), a camera_extrinsics.json '
-    '({"frame0": {"cam01": "[...] [...] [...] [...]", ...}, ...}) or a transforms.json ({"frames": [...], ...})'
+    'a trajectory: ReCam\'s own ({"recam_trajectory": 1, ...}) or a camera_extrinsics.json '
+    '({"frame0": {"cam01": "[...] [...] [...] [...]", ...}, ...}), or a transforms.json ({"frames": [...], ...})'
 )
 """What is expected of a JSON file that may hold any."""
 

@@ -298,13 +298,13 @@ def _lost(several: dict[str, Trajectory], kind: str) -> tuple[str, ...]:
     if LENS in KINDS[kind].holds:
         return ()
     changes = any(len(set(each.intrinsics)) > 1 for each in several.values())
-    first = next(iter(several.values()))
-    angle = math.degrees(2 * math.atan(first.width / 2 / first.intrinsics[0].fx))
-    told = f"The lens, {angle:.4g}° across at the first frame, is lost"
-    return (f"{told}, and that it changes." if changes else f"{told}.",)
+    angle = angles(next(iter(several.values())))[0]
+    if changes:
+        return (f"The lens, which changes, from {angle:.4g}° across, is lost.",)
+    return (f"The lens, {angle:.4g}° across, is lost.",)
 
 
-def lens_of(found: Trajectory) -> tuple[float, float]:
+def angles(found: Trajectory) -> tuple[float, float]:
     """The least and the largest angle of view across, degrees."""
     lenses = np.array([each.fx for each in found.intrinsics])
     angles = np.degrees(2 * np.arctan(found.width / 2 / lenses))

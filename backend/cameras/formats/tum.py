@@ -54,7 +54,7 @@ def without_lost(
 
     Raises ContractError for a row that has other numbers that are not finite.
     """
-    lost: npt.NDArray[np.bool_] = np.isnan(table[:, pose]).all(axis=1)
+    lost: npt.NDArray[np.bool_] = np.all(np.isnan(table[:, pose]), axis=1)
     wrong = ~np.isfinite(np.where(lost[:, None], 0, table)).all(axis=1)
     if lost.all() or wrong.any():
         index = int(np.argmax(wrong)) if wrong.any() else 0
