@@ -23,19 +23,21 @@ def blend(filmed: Frame, trusted: Mask, match: Match, whole: float, *, exact: bo
         trusted: uint8 (h, w), 1 where its pixels are.
         match: the filler's frame in its place.
         whole: 0 to 1: how much of what was filmed to show at all.
-        exact: let the seam lie outside of what is trusted, over ``reproject``'s fill.
+        exact: let the seam lie outside of what is trusted. There the two cannot be mixed, as only one was filmed: what
+            they differ by at the rim is carried on outside and fades.
     """
-    shares = _shares(trusted, exact=exact) * np.float32(whole)
+    feather = max(3.0, trusted.shape[0] / _FEATHER)
+    shares = _shares(trusted, 0 if exact else feather) * np.float32(whole)
     rest = shares < 1
     image = filmed.image.copy()
+    white = np.float32(np.iinfo(image.dtype).max)
+    filler = match.image[rest]
+    if exact and whole == 1:
+        filler = np.clip(filler + _carried(filmed, trusted, match, white, feather)[rest], 0, 1)
     # Where the filler's frame does not reach, the fill of what was filmed is all there is.
     kept = (1 - (1 - shares[rest]) * match.drawn[rest])[:, None]
-    white = np.float32(np.iinfo(image.dtype).max)
-    image[rest] = _mixed(filmed.image[rest].astype(np.float32) / white, match.image[rest], kept, white)
-    invented = np.maximum(filmed.invented, np.rint(255 * (1 - shares)).astype(np.uint8))
-    if exact:
-        invented[trusted == 0] = 255
-    return Frame(image, invented)
+    image[rest] = _mixed(filmed.image[rest].astype(np.float32) / white, filler, kept, white)
+    return Frame(image, np.maximum(filmed.invented, np.rint(255 * (1 - shares)).astype(np.uint8)))
 
 
 def _mixed(one: Floats, other: Floats, share: Floats, white: np.float32) -> Floats:
@@ -51,15 +53,23 @@ def _mixed(one: Floats, other: Floats, share: Floats, white: np.float32) -> Floa
     return rounded
 
 
-def _shares(trusted: Mask, *, exact: bool) -> Floats:
+def _shares(trusted: Mask, feather: float) -> Floats:
     """How much of each pixel is what was filmed, (h, w) from 0 to 1."""
-    feather = max(3.0, trusted.shape[0] / _FEATHER)
-    if trusted.all():
-        return np.ones(trusted.shape, np.float32)
-    if exact:
-        away = cv2.distanceTransform(1 - trusted, cv2.DIST_L2, 5)
-        share = np.clip(1 - away / feather, 0, 1) if trusted.any() else np.zeros(trusted.shape)
-    else:
-        share = np.clip(cv2.distanceTransform(trusted, cv2.DIST_L2, 5) / feather, 0, 1)
+    if feather == 0 or trusted.all():
+        return trusted.astype(np.float32)
+    share = np.clip(cv2.distanceTransform(trusted, cv2.DIST_L2, 5) / np.float32(feather), 0, 1)
     smooth: Floats = (share * share * (3 - 2 * share)).astype(np.float32)
     return smooth
+
+
+def _carried(filmed: Frame, trusted: Mask, match: Match, white: np.float32, feather: float) -> Floats:
+    """What is to be added to the filler beside what is trusted, (h, w, 3 or 4): the difference at the nearest of it."""
+    if trusted.all() or not trusted.any():
+        return np.zeros_like(match.image)
+    away, labels = cv2.distanceTransformWithLabels(1 - trusted, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    own = trusted > 0
+    apart = np.zeros((int(labels.max()) + 1, match.image.shape[2]), np.float32)
+    apart[labels[own]] = filmed.image[own].astype(np.float32) / white - match.image[own]
+    share = np.clip(1 - away / np.float32(feather), 0, 1)[..., None]
+    carried: Floats = apart[labels] * (share * share)
+    return carried

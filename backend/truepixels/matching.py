@@ -19,10 +19,11 @@ from .spread import spread
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.uint8]
 
-_SIDE = 640  # pixels along the longer side, for what is smooth anyway
+_SIDE = 512  # pixels along the longer side, for what is smooth anyway
 _LEAST = 0.02  # share of a frame that must be filmed to tell anything by
 _KEPT = 0.7  # of the fields of the frame before, so that nothing trembles
 _JUMP = 0.1  # of white: colours that change by more do so at once, as at a cut
+_SAMPLED = 3  # pixels from one that is asked for means to the next
 _POINTS = 4000  # asked for one affine map
 _WRONG = 0.12  # of white: what differs more, in line, is not the same thing
 _MOVES = 4.0  # pixels over which what is left of the move is averaged
@@ -55,6 +56,7 @@ class Matcher:
         self._map: Any = None  # (2, 3), from the small frame into the filler's small frame
         self._rest: Floats | None = None
         self._gains = np.ones(3, np.float32)
+        self._usual = np.zeros(3, np.float32)
         self._offsets: Floats | None = None
 
     def match(self, filmed: Image, trusted: Mask, filler: Image, whole: float = 1.0) -> Match:
@@ -82,7 +84,7 @@ class Matcher:
         self._match_colours(small, _look(other, places), known)
         placed, drawn = _place(image, places, size)
         assert self._offsets is not None
-        offsets = _resized(self._offsets, (width, height))
+        offsets = _resized(self._offsets, (width, height)) + self._usual
         gains = 1 + whole * (self._gains - 1)
         placed[..., :3] = placed[..., :3] * gains + whole * offsets
         return Match(np.clip(placed, 0, 1), drawn, alike)
@@ -98,11 +100,16 @@ class Matcher:
             found = _affine(self._map, flow, right, filmed)
             if found is not None and first and turn < 2:
                 self._map = found
-        rest = spread(flow, cv2.erode(right, np.ones((5, 5), np.uint8)), _MOVES)
-        if self._rest is None or self._rest.shape != rest.shape:
-            self._rest = rest
-        else:
-            self._rest = _KEPT * self._rest + (1 - _KEPT) * rest
+        right = cv2.erode(right, np.ones((5, 5), np.uint8))
+        usual = (
+            np.median(_sampled(right, flow)[0], axis=0).astype(np.float32) if right.any() else np.zeros(2, np.float32)
+        )
+        rest = spread(flow - usual, right, _MOVES)
+        if self._rest is not None and self._rest.shape == rest.shape:
+            # What all of the frame does is told well, and followed at once; how it differs from place to place is not.
+            before = self._rest - np.median(_sampled(right, self._rest)[0], axis=0) if right.any() else self._rest
+            rest = _KEPT * before + (1 - _KEPT) * rest
+        self._rest = (rest + usual).astype(np.float32)
         alike = _correlation(_grey(filmed), _grey(_look(seen, _grid(seen) + flow)), known)
         if found is not None and not first and alike > _ALIKE[1]:
             self._follow(found)
@@ -137,16 +144,18 @@ class Matcher:
     def _match_colours(self, filmed: Floats, placed: Floats, known: Floats) -> None:
         gains, _ = _gains(filmed, placed, known)
         first = self._offsets is None or self._offsets.shape != filmed.shape
-        keep = 0.0 if first else _KEPT
-        gains = keep * self._gains + (1 - keep) * gains
+        gains = gains if first else _KEPT * self._gains + (1 - _KEPT) * gains
         apart = filmed - placed * gains
-        right = known * (np.abs(apart - np.median(apart[known > 0], axis=0)).max(axis=2) < 2 * _WRONG)
+        usual = np.median(_sampled(known, apart)[0], axis=0).astype(np.float32)
+        apart -= usual
+        strange = cv2.split(np.abs(apart))
+        right = known * (cv2.max(cv2.max(strange[0], strange[1]), strange[2]) < 2 * _WRONG)
         offsets = spread(apart, right, _COLOURS)
         if not first:
             assert self._offsets is not None
             if float(np.abs(offsets - self._offsets).mean()) < _JUMP:
                 offsets = _KEPT * self._offsets + (1 - _KEPT) * offsets
-        self._gains, self._offsets = gains.astype(np.float32), offsets.astype(np.float32)
+        self._gains, self._usual, self._offsets = gains, usual, offsets
 
 
 # Where
@@ -211,7 +220,7 @@ def _look(picture: Floats, where: Floats) -> Floats:
 
 def _gains(filmed: Floats, placed: Floats, known: Floats) -> tuple[Floats, Floats]:
     """Gain and offset of each channel by which one becomes like the other, fine detail aside."""
-    one, other = (cv2.GaussianBlur(each, (0, 0), 3)[known > 0] for each in (filmed, placed))
+    one, other = _sampled(known, *(cv2.blur(each, (7, 7)) for each in (filmed, placed)))
     means = one.mean(axis=0), other.mean(axis=0)
     spans = (other - means[1]).var(axis=0)
     gains = ((one - means[0]) * (other - means[1])).mean(axis=0) / np.maximum(spans, 1e-5)
@@ -221,11 +230,18 @@ def _gains(filmed: Floats, placed: Floats, known: Floats) -> tuple[Floats, Float
 
 def _correlation(one: Floats, other: Floats, known: Floats) -> float:
     """Of what is neither flat nor as fine as grain."""
-    a, b = (
-        (cv2.GaussianBlur(each, (0, 0), 1.5) - cv2.GaussianBlur(each, (0, 0), 12))[known > 0] for each in (one, other)
-    )
+    smooth = (cv2.GaussianBlur(each, (0, 0), 1.5) for each in (one, other))
+    a, b = _sampled(known, *(each - cv2.blur(each, (25, 25)) for each in smooth))
     a, b = a - a.mean(), b - b.mean()
     return float((a * b).sum() / max(float(np.sqrt((a * a).sum() * (b * b).sum())), 1e-9))
+
+
+def _sampled(known: Floats, *values: Floats) -> list[Floats]:
+    """Of what is known a part that tells as much."""
+    few = known[::_SAMPLED, ::_SAMPLED] > 0
+    if not few.any():
+        return [each[known > 0] for each in values]
+    return [each[::_SAMPLED, ::_SAMPLED][few] for each in values]
 
 
 def _small_known(filmed: Image, trusted: Mask, size: tuple[int, int]) -> Floats:
