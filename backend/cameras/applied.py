@@ -39,6 +39,7 @@ def target_of(job: Job, source: Trajectory) -> Trajectory:
         output=(job.output.width, job.output.height),
         distance=job.subject_distance,
         rate=float(job.output.rate),
+        stated=source_of(job),
     )
 
 

@@ -1,0 +1,247 @@
+"""A camera's path without its shake.
+
+What is meant is taken to be a path that bends seldom: it stands, pans or travels, and what lies between bends little.
+So a smooth curve (cubic B-spline) is sought that is near the path and whose bends, second derivatives, are few rather
+than small: the sum of their lengths is held down, not that of their squares (Kim et al., "L1 trend filtering", SIAM
+Review 51, 2009; for cameras Grundmann et al., CVPR 2011). A pan then starts and stops where it did, where a low-pass
+would begin too early and end too late. A bend counts as meant where the path would leave a straight line by more than
+the shake itself over the time asked for. Nothing is filtered forwards in time, so nothing lags; at its ends the curve
+is free, and goes on as the path did.
+
+Rotations are unrolled: the turns from frame to frame, each in the camera's own axes, are added up, which for a pan
+about one axis is a straight line however far it goes; what is lost by that is put back in a second pass.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..poses import Array
+
+_REACH = 1.5  # strengths; sways of one way in a strength (two strengths a period) are damped to a sixth
+_FIRST = 0.3  # seconds: what is surely shake if a hand made it; how much it is tells how much the rest may be
+_KNOWN_BY = 0.6  # seconds up to which what was taken away tells the size of the shake; beyond, pans would be in it
+_KNOTS = 8  # a strength
+_WIDEST = 0.1  # seconds between knots, at the most
+_ROUND = 1 / 3  # of the strength, and of a second at the most: within which a bend is rounded
+_STEPS, _SHARPER = 15, 8  # rounds of weights: for the sum of lengths, then for fewer bends still
+_OUTLIER = 4.0  # times the shake
+_BLOCK = 48
+
+
+def smooth(poses: Array, *, rate: float, strength: float, held: Array | None = None) -> Array:
+    """Poses (n, 4, 4) of a path without what is quicker than ``strength`` seconds.
+
+    Args:
+        poses: rigid, camera-to-world.
+        rate: frames per second.
+        strength: seconds within which a sway goes one way, at the longest, that is shake.
+        held: (n,) how hard each frame is held where it is; 1 each if None. More lets more of the shake be.
+    """
+    if len(poses) < 4:
+        return poses.copy()
+    held = np.ones(len(poses)) if held is None else held
+    result = poses.copy()
+    result[:, :3, 3] = _Curve(poses[:, :3, 3], rate, strength, held).fitted
+    unrolled = _unrolled(poses[:, :3, :3])
+    curve = _Curve(unrolled, rate, strength, held)
+    turns = _rolled(curve.fitted, poses[0, :3, :3])
+    for _ in range(2):
+        turns = turns @ turned(curve.again(turn_of(np.swapaxes(turns, 1, 2) @ poses[:, :3, :3])))
+    result[:, :3, :3] = turns
+    return result
+
+
+def smooth_columns(values: Array, *, rate: float, strength: float) -> Array:
+    """The same of plain numbers (n, k), such as lenses; columns that do not change are left to the last bit."""
+    changing = np.ptp(values, axis=0) > 1e-9 * np.abs(values).max(axis=0)
+    result = values.copy()
+    if changing.any() and len(values) >= 4:
+        result[:, changing] = _Curve(values[:, changing], rate, strength, np.ones(len(values))).fitted
+    return result
+
+
+# Curves
+
+
+class _Weights(NamedTuple):
+    data: Array
+    bends: Array
+    reach: float
+
+
+class _Curve:
+    """A curve through (n, k) places, all columns of which bend at the same times."""
+
+    def __init__(self, places: Array, rate: float, strength: float, held: Array) -> None:
+        apart = max(1.0, min(strength / _KNOTS, _WIDEST) * rate)
+        self._spline = _Spline(len(places), apart)
+        self._per_second = rate / self._spline.apart
+        self._round = min(strength, 1.0) * _ROUND
+        self._held = held
+        self.fitted = self._fit_all(places, strength)
+
+    def again(self, places: Array) -> Array:
+        """Other places by the same curve: what was a bend is one, and nothing else."""
+        return self._spline.at(self._solve(places, self._weights))
+
+    def _fit_all(self, places: Array, strength: float) -> Array:
+        """From what is surely shake to what may be: its size is learned on the way."""
+        first = min(_FIRST, strength)
+        even = _Weights(self._held, np.ones(self._spline.count - 2), self._reach(first))
+        shake = _size(places - self._spline.at(self._solve(places, even)))
+        stages = int(np.ceil(np.log(strength / first) / np.log(1.8) - 1e-9))
+        fitted = places
+        for stage in range(stages + 1):
+            seconds = first * (strength / first) ** (stage / max(stages, 1))
+            fitted = self._fit(places, even._replace(reach=self._reach(seconds)), shake, sharper=stage == stages)
+            if seconds <= _KNOWN_BY:
+                shake = _size(places - fitted)
+        return fitted
+
+    def _fit(self, places: Array, weights: _Weights, shake: float, *, sharper: bool) -> Array:
+        least = 1e-12 + 1e-12 * float(np.abs(places).max())
+        for step in range(_STEPS + (_SHARPER if sharper else 0)):
+            knots = self._solve(places, weights)
+            bends = np.linalg.norm(np.diff(knots, 2, axis=0), axis=1) * weights.reach**2 / (shake + least)
+            weights = weights._replace(bends=1 / np.maximum(bends, 1) if step < _STEPS else 1 / (1 + bends**2))
+            if step >= _STEPS // 2:
+                off = np.linalg.norm(places - self._spline.at(knots), axis=1)
+                weights = weights._replace(data=self._held * np.minimum(1, _OUTLIER * (shake + least) / (off + least)))
+        self._weights = weights
+        return self._spline.at(self._solve(places, weights))
+
+    def _reach(self, seconds: float) -> float:
+        return seconds * _REACH * self._per_second / np.pi
+
+    def _solve(self, places: Array, weights: _Weights) -> Array:
+        bands = self._spline.normal(weights.data)
+        _add_penalty(bands, weights.reach**4 * weights.bends, (1, -2, 1))
+        rounded = (self._round * self._per_second / np.pi) ** 6
+        _add_penalty(bands, np.full(self._spline.count - 3, rounded), (-1, 3, -3, 1))
+        return _solve_banded(bands, self._spline.gather(weights.data[:, None] * places))
+
+
+def _size(off: Array) -> float:
+    """How large shake (n, k) is: a root mean square, by the median, which what was meant does not move."""
+    return float(np.sqrt(np.median((off**2).sum(axis=1)) / 0.79))
+
+
+class _Spline:
+    """A uniform cubic B-spline over frames 0 to n - 1; its knots are ``apart`` frames apart, or a little less."""
+
+    def __init__(self, frames: int, apart: float) -> None:
+        pieces = max(1, int(np.ceil((frames - 1) / apart)))
+        self.count = pieces + 3
+        self.apart = (frames - 1) / pieces
+        at = np.arange(frames) / self.apart
+        self._first = np.minimum(at.astype(np.intp), pieces - 1)
+        u = at - self._first
+        self._parts = np.stack([(1 - u) ** 3, 3 * u**3 - 6 * u**2 + 4, -3 * u**3 + 3 * u**2 + 3 * u + 1, u**3], 1) / 6
+
+    def at(self, knots: Array) -> Array:
+        """The curve (n, k) of knots (count, k)."""
+        return np.einsum("ni,nik->nk", self._parts, knots[self._first[:, None] + np.arange(4)])
+
+    def gather(self, places: Array) -> Array:
+        """What places (n, k) ask of each knot: (count, k)."""
+        result = np.zeros((self.count, places.shape[1]))
+        for i in range(4):
+            np.add.at(result, self._first + i, self._parts[:, i, None] * places / self.apart)
+        return result
+
+    def normal(self, weights: Array) -> Array:
+        """The normal equations of a weighted fit: (4, count), the diagonal and those below it."""
+        bands = np.zeros((4, self.count))
+        for i in range(4):
+            for j in range(i, 4):
+                products = weights * self._parts[:, i] * self._parts[:, j] / self.apart
+                np.add.at(bands[j - i], self._first + i, products)
+        return bands
+
+
+def _add_penalty(bands: Array, weights: Array, differences: tuple[int, ...]) -> None:
+    """Add that weighted squares of these differences of neighbours are to be small."""
+    for i, one in enumerate(differences):
+        for j in range(i, len(differences)):
+            bands[j - i, i : i + len(weights)] += weights * one * differences[j]
+
+
+def _solve_banded(bands: Array, right: Array) -> Array:
+    """Solve a symmetric system of three bands beside its diagonal, in blocks: time and memory grow with its length."""
+    count, columns = right.shape
+    blocks = -(-count // _BLOCK)
+    padded = np.zeros((4, blocks * _BLOCK))
+    padded[:, :count] = bands
+    padded[0, count:] = 1
+    known = np.zeros((blocks * _BLOCK, columns))
+    known[:count] = right
+    known = known.reshape(blocks, _BLOCK, columns)
+    own, below = _in_blocks(padded, blocks)
+    # Forwards: what each block leaves of the next.
+    for block in range(1, blocks):
+        share = np.linalg.solve(own[block - 1], below[block - 1].T).T
+        own[block] -= share @ below[block - 1].T
+        known[block] -= share @ known[block - 1]
+    found = np.empty_like(known)
+    for block in range(blocks - 1, -1, -1):
+        rest = known[block]
+        if block + 1 < blocks:
+            rest = rest - below[block].T @ found[block + 1]
+        found[block] = np.linalg.solve(own[block], rest)
+    return found.reshape(-1, columns)[:count]
+
+
+def _in_blocks(bands: Array, blocks: int) -> tuple[Array, Array]:
+    """The blocks on the diagonal, and those below it: entry (i, j) of the latter is row i of the next block."""
+    own, below = np.zeros((2, blocks, _BLOCK, _BLOCK))
+    for band in range(4):
+        values = bands[band].reshape(blocks, _BLOCK)
+        column = np.arange(_BLOCK)
+        row = column + band
+        here, there = row < _BLOCK, row >= _BLOCK
+        own[:, row[here], column[here]] = values[:, here]
+        own[:, column[here], row[here]] = values[:, here]
+        below[:, row[there] - _BLOCK, column[there]] = values[:, there]
+    return own, below
+
+
+# Rotations
+
+
+def turned(turns: Array) -> Array:
+    """Rotations (n, 3, 3) of turns (n, 3): axes times radians (Rodrigues)."""
+    angle = np.linalg.norm(turns, axis=1)[:, None, None]
+    x, y, z = turns.T
+    none = np.zeros_like(x)
+    cross = np.moveaxis(np.array([[none, -z, y], [z, none, -x], [-y, x, none]]), -1, 0)
+    one = np.sinc(angle / np.pi)
+    two = 0.5 * np.sinc(angle / (2 * np.pi)) ** 2
+    result: Array = np.eye(3) + one * cross + two * cross @ cross
+    return result
+
+
+def turn_of(rotations: Array) -> Array:
+    """Turns (n, 3), axes times radians, of rotations (n, 3, 3) of less than half a circle."""
+    axis = np.stack([rotations[:, 2, 1], rotations[:, 0, 2], rotations[:, 1, 0]], 1)
+    axis -= np.stack([rotations[:, 1, 2], rotations[:, 2, 0], rotations[:, 0, 1]], 1)
+    sine, cosine = np.linalg.norm(axis, axis=1) / 2, (np.trace(rotations, axis1=1, axis2=2) - 1) / 2
+    angle = np.arctan2(sine, cosine)
+    return axis / (2 * np.maximum(np.sinc(angle / np.pi), 1e-9))[:, None]
+
+
+def _unrolled(rotations: Array) -> Array:
+    steps = turn_of(np.swapaxes(rotations[:-1], 1, 2) @ rotations[1:])
+    return np.concatenate([np.zeros((1, 3)), np.cumsum(steps, axis=0)])
+
+
+def _rolled(unrolled: Array, first: Array) -> Array:
+    """Rotations again; the turn that the path begins with goes before the first."""
+    steps = turned(np.diff(unrolled, axis=0, prepend=np.zeros((1, 3))))
+    result = np.empty_like(steps)
+    for index, step in enumerate(steps):
+        first = first @ step
+        result[index] = first
+    return result
