@@ -25,7 +25,8 @@ def rigid(matrices: Array, fields: list[str]) -> Array:
     Raises ContractError for the field of the first that is not.
     """
     turns = matrices[:, :3, :3]
-    off = np.abs(np.swapaxes(turns, 1, 2) @ turns - np.eye(3)).max(axis=(1, 2))
+    with np.errstate(over="ignore", invalid="ignore"):
+        off = np.abs(np.swapaxes(turns, 1, 2) @ turns - np.eye(3)).max(axis=(1, 2))
     wrong = ~(np.isfinite(matrices).all(axis=(1, 2)) & (off <= _TOLERANCE))
     wrong[~wrong] = np.linalg.det(turns[~wrong]) < 0
     if wrong.any():
@@ -45,7 +46,8 @@ def from_quaternions(turns: Array, places: Array, fields: list[str]) -> Array:
 
     Raises ContractError for the field of the first whose quaternion has not the length 1.
     """
-    lengths = np.linalg.norm(turns, axis=1)
+    with np.errstate(over="ignore"):
+        lengths = np.linalg.norm(turns, axis=1)
     wrong = ~(np.abs(lengths - 1) <= _TOLERANCE)
     if wrong.any():
         index = int(np.argmax(wrong))

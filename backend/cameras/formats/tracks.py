@@ -136,15 +136,22 @@ def regular(track: Track, rate: float | None) -> tuple[Track, float | None]:
 
 def _numbers_of_times(seconds: Array) -> tuple[Numbers | None, float]:
     """Which frame each time is, where they are those of a clip's frames, and its frames a second."""
-    steps = np.diff(seconds)
-    step = float(np.median(steps))
-    counts = np.rint(steps / step)
+    steps = np.sort(np.diff(seconds))
+    usual, least = float(steps[(len(steps) - 1) // 2]), float(steps[0])
+    # Where more than every other frame lacks, the least step is that of the frames; any would do if it were small.
+    for step, off in ((usual, _EVEN), (least, _EVEN / 5)):
+        numbers, rate = _counted(seconds, step)
+        if step > usual / 5 and numbers is not None and np.abs((seconds - seconds[0]) * rate - numbers).max() <= off:
+            return numbers, rate
+    return None, 1 / usual
+
+
+def _counted(seconds: Array, step: float) -> tuple[Numbers | None, float]:
+    counts = np.rint(np.diff(seconds) / step)
     if counts.sum() > LONGEST or (counts < 1).any():
         return None, 1 / step
     numbers = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    rate = float(numbers[-1] / (seconds[-1] - seconds[0]))
-    off = np.abs((seconds - seconds[0]) * rate - numbers).max()
-    return (numbers, rate) if off <= _EVEN else (None, 1 / step)
+    return numbers, float(numbers[-1] / (seconds[-1] - seconds[0]))
 
 
 def _by_number(track: Track) -> Track:
