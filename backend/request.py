@@ -107,6 +107,16 @@ def from_clip(options: argparse.Namespace, tell: Callable[[str], None]) -> Job:
     )
 
 
+def filmed(options: argparse.Namespace) -> tuple[Footage, Fraction, Intrinsics | None]:
+    """The clip that ``--footage``, ``--rate``, ``--lens``, ``--sensor`` and ``--fov`` tell of, its rate and its lens.
+
+    Raises:
+        ContractError, FootageError: as :func:`from_clip`.
+    """
+    footage, rate = _footage(options)
+    return footage, rate, _footage_lens(options, footage)
+
+
 def _output(options: argparse.Namespace, width: int, height: int, rate: Fraction) -> Output:
     try:
         return Output(

@@ -4,6 +4,7 @@
     check{job}   -> {"ok": true}
     render{job}  -> the Result, once it is done; on the way notifications progress{id, progress}
     models...    -> see models/tasks.py
+    solve...     -> see geometry/tasks.py
 
 For a look before a take is made (the answers are the messages of foresight.py), quick, and one at a time as well:
 
@@ -25,6 +26,7 @@ from . import packages, rpc
 from .answering import answered
 from .contract import Job, Progress, Result
 from .environment import SetupError, hold
+from .geometry import tasks as geometry
 from .models import tasks as models
 from .previewing import tasks as previewing
 from .rpc import Method
@@ -69,5 +71,5 @@ def _job(job: object) -> Job:
     return Job.from_json(job)
 
 
-TASKS = {"render": Method(_JOB, _job, _render), **previewing.TASKS, **models.TASKS}
+TASKS = {"render": Method(_JOB, _job, _render), **previewing.TASKS, **geometry.TASKS, **models.TASKS}
 QUERIES = {"check": Method(_JOB, _job, _check), **models.QUERIES}

@@ -14,6 +14,7 @@ from .console import BAD_INPUT, FAILED, INTERRUPTED, Interrupt, end, note
 from .contract import ContractError, Job
 from .environment import SetupError, hold
 from .environment.command import add_setup
+from .geometry.command import add_solve
 from .models.command import add_models
 from .recammaster.commands import add_convert
 from .recammaster.embedding_command import add_embed
@@ -111,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_render(commands)
     add_cameras(commands)
+    add_solve(commands)
     add_embed(commands)
     add_convert(commands)
     add_setup(commands)

@@ -79,6 +79,12 @@ NO_TROUBLE = (
     "Switch this window to scene … to see it.",
     "Taken away from ….",
     "The build for Apple's GPUs is the one for its processors as well.",
+    (
+        "The camera moves: … % of the frames were placed, to … pixels (of a frame 832 wide), with points seen from "
+        "directions …° apart; it travels … times its subject's distance."
+    ),
+    "The camera only turns, by up to …°, and does not travel: ….",
+    "The camera stands still: ….",
     "The last lines were:",
     "The repository that repacks it states no licence of its own: this is the authors'.",
     "The other backgrounds of … are shown again, too.",

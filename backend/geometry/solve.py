@@ -32,9 +32,7 @@ from .solve_moving import mapped
 from .solve_tracks import FEWEST_POINTS, Floats, Follower, Tracks, shrunk
 from .solve_turning import Turn, turning
 
-__all__ = ["KINDS", "SolveError", "Solved", "solve"]
-
-KINDS = ("moving", "turning", "still")
+__all__ = ["SolveError", "Solved", "solve"]
 
 FEWEST_FRAMES = 8
 LEAST_REGISTERED = 0.6
@@ -57,7 +55,6 @@ _GUESSED = 0.96
 """Focal length in frame widths where nothing is known: 55 degrees from left to right."""
 
 _NEAREST = 4  # points that tell the depth at a place
-_TURN_WORDS = 0.05  # degrees below which a turn is not told
 
 
 class SolveError(Exception):
@@ -102,9 +99,15 @@ class Solved:
     notes: tuple[str, ...] = ()
 
     def median_depth(self, frame: int = 0) -> float | None:
-        """The median planar depth of the points that a frame shows; None where it shows none."""
-        depths = self.seen[frame][:, 2]
-        return float(np.median(depths)) if len(depths) else None
+        """The median planar depth of the points that a frame shows, or the nearest that shows any; None without points.
+
+        Never None for a camera that moves.
+        """
+        shown = [index for index, seen in enumerate(self.seen) if len(seen)]
+        if not shown:
+            return None
+        nearest = min(shown, key=lambda index: abs(index - frame))
+        return float(np.median(self.seen[nearest][:, 2]))
 
     def depth_of(self, frame: int, x: float, y: float) -> float | None:
         """The planar depth at a pixel of the footage, from the points nearest to it; None where there are none."""
@@ -157,7 +160,8 @@ def solve(
     Args:
         opened: gives a new reader of the footage by timeline frame. It is read once, forwards.
         length: timeline frames.
-        width, height: of the footage, pixels.
+        width: of the footage, pixels.
+        height: likewise.
         lens: the footage's, in its pixels, kept as it is; None to have the focal length found, the lens being centred.
         rate: timeline frames a second.
         report: told of phase, step and total.
@@ -336,8 +340,8 @@ def _as_solved(
     travel = float(np.linalg.norm(np.diff(poses[:, :3, 3], axis=0), axis=1).sum()) / unit
     words = (
         f"The camera moves: {100 * path.solved.mean():.0f} % of the frames were placed, to {path.error:.2f} pixels (of "
-        f"a frame 832 wide), with points seen from directions {angle:.1f}° apart; it goes {travel:.2f} times as far as "
-        "its subject is away."
+        f"a frame 832 wide), with points seen from directions {angle:.1f}° apart; it travels {travel:.2f} times its "
+        "subject's distance."
     )
     solved = Solved(
         trajectory=cameras.from_arrays(poses, intrinsics, *size),

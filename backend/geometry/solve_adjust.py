@@ -71,7 +71,9 @@ def camera_from(
         local = points @ rotation.T + shift
         ahead = local[:, 2] > _NEAREST
         normal, gradient = _normal_of_camera(local[ahead], places[ahead], scale, free)
-        step = np.linalg.solve(normal + damping * np.diag(np.diag(normal) + 1e-12), -gradient)
+        step: Floats = np.asarray(
+            np.linalg.solve(normal + damping * np.diag(np.diag(normal) + 1e-12), -gradient), np.float64
+        )
         turn = turned(step[:3])
         candidate = turn @ rotation, turn @ shift + (0 if still else step[3:])
         new = _cost(errors(*candidate, points, places), scale)
@@ -131,8 +133,7 @@ class Sightings:
         flat = values.reshape(len(values), -1)
         point = self.point[chosen]
         sums = [np.bincount(point, flat[:, column], self.count) for column in range(flat.shape[1])]
-        result: Floats = np.stack(sums, axis=-1).reshape(self.count, *shape)
-        return result
+        return np.asarray(np.stack(sums, axis=-1).reshape(self.count, *shape), np.float64)
 
     def largest(self, values: Floats) -> Floats:
         """The largest (count,) of values (n,) over each point's sightings."""
@@ -186,7 +187,7 @@ def _nearest_to_rays(sightings: Sightings, rotation: Floats, shift: Floats) -> F
     # Rays that are all but parallel meet nowhere.
     flat = np.linalg.det(normal) <= 1e-15
     normal[flat] = np.eye(3)
-    points: Floats = np.linalg.solve(normal, wanted[..., None])[..., 0]
+    points = np.asarray(np.linalg.solve(normal, wanted[..., None])[..., 0], np.float64)
     points[flat] = np.nan
     return points
 

@@ -221,5 +221,5 @@ def _corners_in(
     found = cv2.goodFeaturesToTrack(grey[part], count, 0.002, apart, mask=mask[part], blockSize=7)
     if found is None:
         return np.empty((0, 2), np.float32)
-    places: npt.NDArray[np.float32] = found.reshape(-1, 2) + np.float32((x, y))
+    places: npt.NDArray[np.float32] = found.reshape(-1, 2) + np.array((x, y), np.float32)
     return places

@@ -138,7 +138,7 @@ def _adjusted(
         if not free:
             normal, gradient = normal[:-1, :-1], gradient[:-1]
         lifted = normal + damping * np.diag(np.diag(normal) + 1e-9) + 1e-9 * np.eye(len(normal))
-        step = -np.linalg.solve(lifted, gradient)
+        step = np.asarray(-np.linalg.solve(lifted, gradient), np.float64)
         moved = adjust.turned(step[: 3 * len(rotations)].reshape(-1, 3)) @ rotations
         stretch = float(np.exp(np.clip(step[-1], -0.3, 0.3))) if free else 1.0
         tried = focal[0] * stretch, focal[1] * stretch

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 
-from . import cameras, depth, doubts, estimates, footage, installing, models, notes, settings, shell, takes
+from . import cameras, depth, doubts, estimates, footage, installing, models, notes, settings, shell, solving, takes
 from .entry import Entry, Group
 
 __all__ = ["GROUPS", "PAGE", "Entry", "Group", "find"]
@@ -18,6 +18,7 @@ GROUPS: tuple[Group, ...] = (
     installing.GROUP,
     footage.GROUP,
     cameras.GROUP,
+    solving.GROUP,
     depth.GROUP,
     estimates.GROUP,
     models.GROUP,

@@ -32,6 +32,7 @@ FLOOR = (
     "recam.backend.troubles",
     "recam.backend.depth",
     "recam.backend.use",
+    "recam.backend.solved",
 )
 """What the add-on may know of the backend."""
 
