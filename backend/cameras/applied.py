@@ -61,7 +61,7 @@ def applied(job: Job) -> Job:
         return job
     from . import uses
 
-    return _held(job, uses.instants(use, len(job)))
+    return _held(job, uses.instants(use, len(job)) or [])
 
 
 def _held(job: Job, instants: list[float]) -> Job:
