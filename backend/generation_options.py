@@ -106,7 +106,9 @@ def generation(options: argparse.Namespace, engine: str, size: tuple[int, int] |
             raise _misplaced(options, name, f"without --engine {ENGINE}", "both or neither")
         return Generation()
     for name in _given(options, _NO_USE):
-        raise _misplaced(options, name, f"beside --engine {ENGINE}", "nothing: that engine asks for no depth")
+        if not (options.true_pixels or options.use == "outpaint"):
+            expected = "nothing: without --true-pixels that engine asks for no depth"
+            raise _misplaced(options, name, f"beside --engine {ENGINE}", expected)
     values = _values(options, _HOW | _WHERE)
     if options.prompt_file is not None:
         values["prompt"] = _prompt_in(options)

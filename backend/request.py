@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from . import cameras, contract, generation_options
+from . import cameras, contract, generation_options, use_options
 from .cameras import formats
 from .cameras.formats import Loaded
 from .console import option
@@ -80,15 +80,15 @@ def from_clip(options: argparse.Namespace, tell: Callable[[str], None]) -> Job:
     for name, default in _DEFAULTS.items():
         if getattr(options, name) is None:
             setattr(options, name, default)
-    for name in ("footage", "trajectory", "output"):
-        if getattr(options, name) is None:
-            raise ContractError(option(name), "nothing", "all of --footage, --trajectory and --output, or a job file")
+    _check_all_named(options)
     footage, rate = _footage(options)
     width, height = _size(options, "size") or (footage.width, footage.height)
     count = len(footage.frames)
     kept = _kept(options.frames, count)
+    use = use_options.use_of(options, kept)
+    known = use_options.known_of(options)
     target, source = _cameras(options, (width, height), (footage.width, footage.height), rate, tell)
-    target = _stretch(target, count, tell)
+    target = _stretch(target, count, tell) if options.trajectory else _stays(target, count)
     source = None if source is None else _stretch(source, count, tell)
     shown = dataclasses.replace(footage, frames=footage.frames[:kept])
     return Job(
@@ -102,8 +102,13 @@ def from_clip(options: argparse.Namespace, tell: Callable[[str], None]) -> Job:
             seed=options.seed,
             depth=_depth(options, footage, shown),
             generation=generation,
+            true_pixels=bool(options.true_pixels),
         ),
         subject_distance=options.subject_distance,
+        source_from="footage" if _is_solved(options, tell) else "still",
+        relative=bool(options.relative),
+        known=known,
+        use=use,
     )
 
 
@@ -133,11 +138,27 @@ def _output(options: argparse.Namespace, width: int, height: int, rate: Fraction
         raise error.within("output") from None
 
 
+def _check_all_named(options: argparse.Namespace) -> None:
+    """Raise ContractError where what every take needs is not given."""
+    makes_target = options.use is not None and contract.Use(kind=options.use).makes_target
+    needed = ["--footage", "--output"] if makes_target else ["--footage", "--trajectory", "--output"]
+    for name in needed:
+        if getattr(options, name[2:]) is None:
+            raise ContractError(name, "nothing", f"all of {', '.join(needed[:-1])} and {needed[-1]}, or a job file")
+    if makes_target and options.trajectory is not None:
+        found = f"{options.trajectory!r} beside --use {options.use}"
+        raise ContractError("--trajectory", found, "one or the other: that use makes the camera itself")
+
+
 def _check_all_used(options: argparse.Namespace) -> None:
     """Raise ContractError for an option that would change nothing."""
+    if options.solve and options.source is not None:
+        raise ContractError("--solve", f"beside --source {options.source!r}", "one or the other")
+    if options.camera is not None and options.trajectory is None:
+        raise ContractError("--camera", f"{options.camera!r} without --trajectory", "both or neither")
     if options.source_camera is not None and options.source is None:
         raise ContractError("--source-camera", f"{options.source_camera!r} without --source", "both or neither")
-    if options.depth_scale is not None and options.depth in (None, "plane"):
+    if options.depth_scale is not None and options.depth in (None, *use_options.DEPTHS):
         raise ContractError("--depth-scale", f"{options.depth_scale} without depth files", "both or neither")
     if options.sensor is not None and options.lens is None and options.fov is None:
         raise ContractError("--sensor", f"{options.sensor} without --lens", "both or neither")
@@ -197,8 +218,8 @@ def _naming(option: str) -> Iterator[None]:
 
 def _depth(options: argparse.Namespace, whole: Footage, shown: Footage) -> Depth:
     """The depth of the frames shown, from files of the whole clip's frames or of those alone."""
-    if options.depth == "plane":
-        return Depth()
+    if options.depth in use_options.DEPTHS:
+        return Depth(kind=options.depth)
     path = os.path.abspath(options.depth)
     if not os.path.exists(path):
         raise ContractError("--depth", f"no file or folder {path!r}", "plane, a depth file, or a folder of them")
@@ -234,6 +255,9 @@ def _cameras(
     tell: Callable[[str], None],
 ) -> tuple[Trajectory, Trajectory | None]:
     """The target camera, and the source camera where there is one, each as long as its file says."""
+    if options.trajectory is None:
+        source = None if options.source is None else _load("source", "source_camera", options, footage, rate)
+        return _standing(source, options, size), None if source is None else _placed(source, source, options)
     target = _load("trajectory", "camera", options, size, rate)
     source = None if options.source is None else _load("source", "source_camera", options, footage, rate)
     if source is not None and source.has_lens and target.has_lens:
@@ -241,6 +265,28 @@ def _cameras(
     for each in dict.fromkeys(each for loaded in (target, source) for each in _lacks(loaded)):
         tell(each)
     return _placed(target, source, options), None if source is None else _placed(source, source, options)
+
+
+def _standing(source: Loaded | None, options: argparse.Namespace, size: tuple[int, int]) -> Trajectory:
+    """A target that stands where the source does at first, for takes whose camera is made from the source's."""
+    if source is not None:
+        return _stays(cameras.resized(_placed(source, source, options), *size), 1)
+    lens = cameras.from_lens(*(_lens(options) or _ANY_LENS), *size)
+    return cameras.from_arrays(np.eye(4)[None], lens, *size)
+
+
+_ANY_LENS = (1.0, 1.0)
+"""Counts for nothing: takes whose camera is made from the source's have the source's lens."""
+
+
+def _is_solved(options: argparse.Namespace, tell: Callable[[str], None]) -> bool:
+    """Whether the source camera is told by the footage: where it is asked for, or nothing could be done without."""
+    if options.solve:
+        return True
+    if options.use in ("stabilise", "lock") and options.source is None:
+        tell(f"the camera that shot the footage is solved from it, as {options.use} needs one and --source gives none")
+        return True
+    return False
 
 
 def _load(name: str, camera: str, options: argparse.Namespace, size: tuple[int, int], rate: Fraction) -> Loaded:
@@ -285,6 +331,13 @@ def _stretch(trajectory: Trajectory, count: int, tell: Callable[[str], None]) ->
         return trajectory
     tell(f"the trajectory's {len(trajectory)} poses were stretched over the clip's {count} frames")
     return cameras.resample(trajectory, np.linspace(0, len(trajectory) - 1, count))
+
+
+def _stays(trajectory: Trajectory, count: int) -> Trajectory:
+    """Its first pose and lens, for so many frames."""
+    return dataclasses.replace(
+        trajectory, poses=trajectory.poses[:1] * count, intrinsics=trajectory.intrinsics[:1] * count
+    )
 
 
 def _first(count: int, trajectory: Trajectory) -> Trajectory:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from . import __version__, contract, generation_options, packages
+from . import __version__, contract, generation_options, packages, use_options
 from .cameras_command import add_cameras
 from .console import BAD_INPUT, FAILED, INTERRUPTED, Interrupt, end, note
 from .contract import ContractError, Job
@@ -150,13 +150,15 @@ def _add_render(commands: Any) -> None:
     # Each of these is None where it was not given: beside a job file it is refused (request.from_job_file).
     clip = parser.add_argument_group("without a job file")
     clip.add_argument("--footage", metavar="CLIP", help="a movie, a picture, or a folder of numbered pictures")
-    clip.add_argument("--trajectory", metavar="T.json", help="ReCam's own format, or a camera_extrinsics.json")
+    trajectory = "the target camera: any of the files that `cameras` reads; not with a --use that makes it itself"
+    clip.add_argument("--trajectory", metavar="T.json", help=trajectory)
     clip.add_argument("--camera", metavar="NAME", help="which camera of a camera_extrinsics.json (default: cam05)")
     clip.add_argument("--source", metavar="S.json", help="the trajectory of the camera that shot the footage")
     clip.add_argument("--source-camera", metavar="NAME", help="as --camera, for --source")
     clip.add_argument("--engine", choices=contract.ENGINES, help="(default: reproject)")
     clip.add_argument("--seed", type=int, help="for engines that draw random numbers (default: 0)")
-    clip.add_argument("--depth", metavar="PATH", help="a depth file, a folder of them, or plane (default: plane)")
+    depth = "a depth file, a folder of them, or one of " + ", ".join(use_options.DEPTHS) + " (default: plane)"
+    clip.add_argument("--depth", metavar="PATH", help=depth)
     scale = "metres per unit of those files; for 16-bit PNG, metres at white (default: 1)"
     clip.add_argument("--depth-scale", type=float, metavar="M", help=scale)
     distance = f"metres from camera to subject (default: {contract.DEFAULT_SUBJECT_DISTANCE})"
@@ -170,5 +172,6 @@ def _add_render(commands: Any) -> None:
     clip.add_argument("--frames", type=int, metavar="N", help="only the first N frames of the take")
     clip.add_argument("--format", choices=tuple(contract.FORMATS), help="(default: by the ending of OUT; folder: png)")
     clip.add_argument("--mask", action="store_true", default=None, help="also store which pixels were invented")
+    use_options.add(parser)
     generation_options.add(parser)
     parser.set_defaults(run=_render)

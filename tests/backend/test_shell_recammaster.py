@@ -39,7 +39,18 @@ def test_defaults_are_the_contracts(base):
 
 def test_every_option_reaches_the_job(base, weights):
     arguments = ["--prompt", "a cat é 日本", "--negative-prompt", "fog", "--quality", "good", "--steps", "7"]
-    arguments += ["--guidance", "2.5", "--network-frames", "21", "--network-size", "416x240", "--fit", "pad"]
+    arguments += [
+        "--guidance",
+        "2.5",
+        "--network-frames",
+        "21",
+        "--overlap",
+        "5",
+        "--network-size",
+        "416x240",
+        "--fit",
+        "pad",
+    ]
     arguments += ["--cache", "sea", "--device", "cuda:1", "--plan", "streamed", "--compile", "--seed", "3"]
     arguments += ["--models", weights, "--transformer", weights / "net.ckpt", "--vae", weights / "vae.pth"]
     arguments += ["--text-encoder", weights / "umt5.safetensors", "--tokenizer", weights / "spiece.model"]
@@ -53,6 +64,7 @@ def test_every_option_reaches_the_job(base, weights):
         steps=7,
         guidance=2.5,
         frames=21,
+        overlap=5,
         width=416,
         height=240,
         fit="pad",
@@ -131,6 +143,7 @@ def refusal(folder, base, weights, monkeypatch, capsys):
         ["--guidance", "5"],
         ["--network-frames", "81"],
         ["--network-size", "832x480"],
+        ["--overlap", "17"],
         ["--fit", "crop"],
         ["--cache", "none"],
         ["--device", "auto"],
@@ -159,9 +172,12 @@ def test_option_that_another_engine_would_ignore(refusal, engine, arguments):
     [
         (
             ["--depth", "plane"],
-            "--depth: found 'plane' beside --engine recammaster, expected nothing: that engine asks for no depth",
+            "--depth: found 'plane' beside --engine recammaster, expected nothing: without --true-pixels that engine asks for no depth",
         ),
         (["--network-frames", "80"], "--network-frames: found 80, expected 4k + 1, like 77 or 81"),
+        (["--overlap", "16"], "--overlap: found 16, expected 0, or 4k + 1 and less than the 81 frames"),
+        (["--overlap", "81"], "--overlap: found 81, expected 0, or 4k + 1 and less than the 81 frames"),
+        (["--overlap", "-1"], "--overlap: found -1, expected at least 0"),
         (["--network-size", "830x480"], "--network-size: found 830, expected a multiple of 16"),
         (["--network-size", "832"], "--network-size: found 832, expected width and height, like 832x480"),
         (["--network-size", "8320x480"], "--network-size: found 8320, expected at most 4096"),
