@@ -58,7 +58,7 @@ def sentences(
         _first_view(shot),
         _moves(shot),
         _narrowed(shot, fitted, views, generation),
-        _moved(views, fitted),
+        _moved(views, fitted, generation),
         _closer(shot, fitted, views),
         _source_lens(shot),
         _in_one_window(shot.length, schedule) if _is_coarse(shot.length, schedule) else "",
@@ -146,7 +146,9 @@ def _most_with_padding(shot: Shot, fitted: Fit, generation: Generation) -> float
     return min(each.kept for each in find_views(shot, padded))
 
 
-def _moved(views: Sequence[View], fitted: Fit) -> str:
+def _moved(views: Sequence[View], fitted: Fit, generation: Generation) -> str:
+    if generation.focus_x is not None or generation.focus_y is not None:
+        return ""  # as was asked for
     moved = [each.moved for each in views]
     most = max(moved)
     # A crop is placed by whole pixels, so that a view may be half of one off.

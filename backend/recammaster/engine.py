@@ -7,7 +7,7 @@ work is in :mod:`.drawing`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 from torch import Tensor
@@ -17,6 +17,7 @@ from ..engines import Frame, Report, Shot
 from ..media.in_between import frames_at
 from . import doubts, fitting, shake, timing
 from .drawing import Drawing
+from .timing import Schedule
 from .views import draw, find_views
 from .windows import Windows
 
@@ -42,9 +43,9 @@ class ReCamMaster:
         Raises:
             EngineError: models are missing or are not what they should be, or memory does not suffice.
         """
-        generation = self._settings.generation
+        fitted, generation, told = fitting.settle(shot, self._settings.generation)
+        self.notes += told
         drawing = Drawing(self._settings, report, self.notes, self.warnings, shot.keeper)
-        fitted = fitting.find_fit(shot.footage.width, shot.footage.height, generation)
         views = find_views(shot, fitted)
         schedule = timing.schedule(
             shot.length, generation.frames, overlap=generation.overlap, rate=shot.rate, shows=shot.shows
@@ -52,7 +53,7 @@ class ReCamMaster:
         like = shot.footage.frame(0)
 
         def look(shown: Tensor) -> None:
-            if not shot.source_known and (sentence := _of_shake(shown, schedule.times, shot.rate)):
+            if not shot.source_known and (sentence := _of_shake(shown, schedule, shot.rate)):
                 self.warnings.append(sentence)
 
         drawn = Windows(shot, fitted, schedule, drawing, report, look)
@@ -69,10 +70,10 @@ class ReCamMaster:
         )
 
 
-def _of_shake(video: Tensor, times: Sequence[float], rate: float) -> str | None:
-    """What to say of footage that trembles, told by those of the network's frames that are frames of it."""
-    times = times[: video.shape[2]]
-    whole = [index for index, instant in enumerate(times) if instant == int(instant)]
+def _of_shake(video: Tensor, schedule: Schedule, rate: float) -> str | None:
+    """What to say of footage that trembles, told by those of the first window's frames that are frames of it."""
+    times = schedule.times[: video.shape[2]]
+    whole = [index for index in range(len(times)) if schedule.places[index].is_integer()]
     shown_rate = rate * max(1, len(whole) - 1) / max(1.0, times[-1])
     frames = (np.rint(255 * fitting.frame_of(video, index)).astype(np.uint8) for index in whole)
     return shake.measure(frames, rate=shown_rate).sentence

@@ -7,8 +7,8 @@ fills the rest.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,43 +16,18 @@ import numpy.typing as npt
 import torch
 from PIL import Image as Pillow
 
-from ..contract import Generation, Intrinsics
-from ..engines import FrameSource, Image
+from ..cameras import framing
+from ..cameras.framing import Box
+from ..contract import Generation
+from ..engines import FrameSource, Image, Shot
 from ..media.in_between import frames_at
 
 Floats = npt.NDArray[np.float32]
-Box = tuple[float, float, float, float]
-"""Left, top, right, bottom, pixels."""
+_WORTH_TELLING = 0.9  # share of the footage that the network is shown, above which nobody misses the rest
 
 
-@dataclass(frozen=True)
-class Fit:
-    """How footage lies in the network's frame: scaled to whole pixels, then moved by whole pixels.
-
-    Attributes:
-        footage: width and height of the footage.
-        scaled: width and height that it is given.
-        corner: where its left upper corner is then, in the network's frame; negative where it is cropped.
-        width, height: of the network's frame.
-    """
-
-    footage: tuple[int, int]
-    scaled: tuple[int, int]
-    corner: tuple[int, int]
-    width: int
-    height: int
-
-    @property
-    def covered(self) -> Box:
-        """The part of the network's frame that shows the footage, and not its mirror image."""
-        (left, top), (width, height) = self.corner, self.scaled
-        return max(left, 0), max(top, 0), min(left + width, self.width), min(top + height, self.height)
-
-    def lens(self, lens: Intrinsics) -> Intrinsics:
-        """The lens that the network's frame has where the footage's is ``lens``."""
-        scaled = lens.scaled(self.scaled[0] / self.footage[0], self.scaled[1] / self.footage[1])
-        cx, cy = scaled.cx + self.corner[0], scaled.cy + self.corner[1]
-        return Intrinsics(fx=scaled.fx, fy=scaled.fy, cx=cx, cy=cy)
+class Fit(framing.Placement):
+    """How footage lies in the network's frame, and the network's frame made so."""
 
     def frame(self, image: Image) -> Floats:
         """The network's frame (height, width, 3) from 0 to 1 that shows a frame of the footage, its alpha left out."""
@@ -65,23 +40,63 @@ class Fit:
         return np.pad(seen, rest, mode="symmetric")
 
 
-def find_fit(width: int, height: int, generation: Generation) -> Fit:
-    """How footage of this size lies in the network's frame.
+def framed(shot: Shot, footage: tuple[int, int]) -> framing.Framed:
+    """What decides how a shot's footage, of this width and height, lies in the network's frame."""
+    return framing.Framed(shot.source, shot.target, footage, (shot.width, shot.height), shot.subject_distance)
 
-    Cropped, it is placed to the pixel as the published code does it: torchvision's ``resize`` to the rounded size and
-    its ``center_crop``, whose halves go to the even side. Of 8-bit footage each value is the published one, or beside
-    it in 8 bits, as only what is seen is scaled.
+
+def find_fit(width: int, height: int, generation: Generation) -> Fit:
+    """How footage of this size lies in the network's frame: see :func:`backend.cameras.framing.place`.
+
+    Of 8-bit footage that is cropped about its centre each value is the published one, or beside it in 8 bits, as only
+    what is seen is scaled.
     """
-    wide, high = generation.width, generation.height
-    if generation.fit == "crop":
-        scale = max(wide / width, high / height)
-        scaled = round(width * scale), round(height * scale)
-        corner = -round((scaled[0] - wide) / 2), -round((scaled[1] - high) / 2)
-    else:
-        scale = min(wide / width, high / height)
-        scaled = max(1, round(width * scale)), max(1, round(height * scale))
-        corner = (wide - scaled[0]) // 2, (high - scaled[1]) // 2
-    return Fit((width, height), scaled, corner, wide, high)
+    return framing.place(width, height, generation, Fit)
+
+
+class Settled(NamedTuple):
+    """How a shot's footage lies in the network's frame, and what was decided for that.
+
+    Attributes:
+        fitted: how it lies there.
+        generation: the settings, their fit ``crop`` or ``pad``.
+        notes: whole sentences.
+    """
+
+    fitted: Fit
+    generation: Generation
+    notes: list[str]
+
+
+def settle(shot: Shot, generation: Generation) -> Settled:
+    """Decide by what the take shows what the settings leave open: crop or pad, and where a crop lies."""
+    footage = shot.footage.width, shot.footage.height
+    settled = framing.settle(framed(shot, footage), generation)
+    fitted = find_fit(*footage, settled)
+    decided = dataclasses.replace(generation, fit=settled.fit)
+    return Settled(
+        fitted, decided, [each for each in (_padded(fitted, generation), _cropped(fitted, generation)) if each]
+    )
+
+
+def _padded(fitted: Fit, generation: Generation) -> str:
+    if generation.fit != "auto" or fitted.shown != (0, 0, 1, 1) or generation.kept_by_crop(*fitted.footage) > 0.999:
+        return ""
+    return (
+        f"The footage's shape is far from the network's ({fitted.width}x{fitted.height}): it was shown whole, as "
+        f"{fitted.scaled[0]}x{fitted.scaled[1]} with its mirror image around, and the take is no sharper than that. "
+        "The fit 'crop' is sharper and shows less."
+    )
+
+
+def _cropped(fitted: Fit, generation: Generation) -> str:
+    left, top, right, bottom = fitted.shown
+    side, low, high = ("width", left, right) if right - left < bottom - top else ("height", top, bottom)
+    if high - low > _WORTH_TELLING:
+        return ""
+    given = generation.focus_x if side == "width" else generation.focus_y
+    how = "what the take shows" if given is None else "the focus that was set"
+    return f"Of the footage's {side} the network was shown {low:.0%} to {high:.0%}, by {how}; the rest was cropped."
 
 
 class Shown(NamedTuple):

@@ -32,7 +32,7 @@ def published(image, wide, high):
 @pytest.mark.parametrize(("wide", "high"), [(832, 480), (96, 64)])
 def test_crop_is_the_published_one(width, height, wide, high):
     image = picture(width, height)
-    fit = find_fit(width, height, Generation(width=wide, height=high))
+    fit = find_fit(width, height, Generation(width=wide, height=high, fit="crop"))
     # In steps of 8 bits, as there: what differs is a rounding of Pillow's, which picks the order of its two passes by
     # how much is cut off.
     apart = np.rint(255 * (fit.frame(image) - published(image, wide, high)))
@@ -50,7 +50,7 @@ def test_footage_of_the_right_size_is_untouched():
 @pytest.mark.parametrize(("width", "height"), SIZES[:4])
 def test_sixteen_bits_are_kept(width, height):
     deep = picture(width, height).astype(np.uint16) * 257 + picture(width, height, 1)
-    fit = find_fit(width, height, Generation(width=96, height=64))
+    fit = find_fit(width, height, Generation(width=96, height=64, fit="crop"))
     whole = torch.from_numpy(deep / np.float32(65535)).permute(2, 0, 1)[None]
     scaled = torch.nn.functional.interpolate(whole, size=fit.scaled[::-1], mode="bilinear", antialias=True)
     left, top = -fit.corner[0], -fit.corner[1]
