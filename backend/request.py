@@ -76,7 +76,7 @@ def from_clip(options: argparse.Namespace, tell: Callable[[str], None]) -> Job:
         raise ContractError("--seed", options.seed, f"0 to {contract.LARGEST_SEED}")
     engine = options.engine or _DEFAULTS["engine"]
     generation = generation_options.generation(options, engine, _size(options, "network_size"))
-    options = argparse.Namespace(**vars(options))
+    options, depth_given = argparse.Namespace(**vars(options)), options.depth is not None
     for name, default in _DEFAULTS.items():
         if getattr(options, name) is None:
             setattr(options, name, default)
@@ -85,8 +85,10 @@ def from_clip(options: argparse.Namespace, tell: Callable[[str], None]) -> Job:
     width, height = _size(options, "size") or (footage.width, footage.height)
     count = len(footage.frames)
     kept = _kept(options.frames, count)
-    use = use_options.use_of(options, kept)
-    known = use_options.known_of(options)
+    use, known = use_options.use_of(options, kept), use_options.known_of(options)
+    is_solved = _is_solved(options, tell)
+    if is_solved and not depth_given:
+        options.depth = "auto"
     target, source = _cameras(options, (width, height), (footage.width, footage.height), rate, tell)
     target = _stretch(target, count, tell) if options.trajectory else _stays(target, count)
     source = None if source is None else _stretch(source, count, tell)
@@ -105,7 +107,7 @@ def from_clip(options: argparse.Namespace, tell: Callable[[str], None]) -> Job:
             true_pixels=bool(options.true_pixels),
         ),
         subject_distance=options.subject_distance,
-        source_from="footage" if _is_solved(options, tell) else "still",
+        source_from="footage" if is_solved else "still",
         relative=bool(options.relative),
         known=known,
         use=use,

@@ -115,7 +115,7 @@ def _solved(job: Job, opened: Opened, report: Report, check: Callable[[], None])
         )
     except SolveError as error:
         raise EngineError(str(error), "footage") from error
-    notes = [solved.words]
+    notes = [solved.words, *solved.notes]
     factor, how = _scale(job, solved)
     if how:
         notes.append(how)

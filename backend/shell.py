@@ -157,7 +157,7 @@ def _add_render(commands: Any) -> None:
     clip.add_argument("--source-camera", metavar="NAME", help="as --camera, for --source")
     clip.add_argument("--engine", choices=contract.ENGINES, help="(default: reproject)")
     clip.add_argument("--seed", type=int, help="for engines that draw random numbers (default: 0)")
-    depth = "a depth file, a folder of them, or one of " + ", ".join(use_options.DEPTHS) + " (default: plane)"
+    depth = f"a depth file, a folder of them, or {', '.join(use_options.DEPTHS)} (default: plane; with --solve: auto)"
     clip.add_argument("--depth", metavar="PATH", help=depth)
     scale = "metres per unit of those files; for 16-bit PNG, metres at white (default: 1)"
     clip.add_argument("--depth-scale", type=float, metavar="M", help=scale)
