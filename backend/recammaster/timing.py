@@ -57,18 +57,25 @@ class Schedule:
     """What the network is to draw.
 
     Attributes:
-        times: the instant of each of the network's frames, in frames of the timeline, from 0 to ``length - 1``.
-        windows: that these are drawn in, in order.
+        instants: the frames of the timeline that the network is shown, from the first to the last.
+        places: where among these each of the network's frames lies: at one of them, or between two.
+        windows: that the network's frames are drawn in, in order.
         frames: of each window.
         repeats: how many frames of the timeline were left out as they show the footage of the one before.
         step: every how many frames of the timeline is drawn at most, as their rate is high.
     """
 
-    times: list[float]
+    instants: list[int]
+    places: list[float]
     windows: list[Window]
     frames: int
     repeats: int = 0
     step: int = 1
+
+    @property
+    def times(self) -> list[float]:
+        """The instant of each of the network's frames, in frames of the timeline, from 0 to ``length - 1``."""
+        return [float(each) for each in np.interp(self.places, np.arange(len(self.instants)), self.instants)]
 
     def times_of(self, window: Window) -> list[float]:
         """The instants of a window's frames."""
@@ -93,8 +100,9 @@ def schedule(
     step = max(1, math.ceil(rate / FASTEST - _SLACK))
     thinned = _thinned(base, step)
     if shared == 0 or len(thinned) <= frames + frames // _WORTH:
-        return Schedule(_in_one(base, frames), [Window(0)], frames, repeats)
-    return Schedule([float(each) for each in thinned], _windows(len(thinned), frames, shared), frames, repeats, step)
+        return Schedule(base, network_times(len(base), frames), [Window(0)], frames, repeats)
+    places = [float(each) for each in range(len(thinned))]
+    return Schedule(thinned, places, _windows(len(thinned), frames, shared), frames, repeats, step)
 
 
 def default_overlap(frames: int) -> int:
@@ -114,7 +122,12 @@ def network_times(length: int, frames: int) -> list[float]:
     go, with instants on straight lines between them. More: each instant is a whole frame. One on the timeline: always
     it. One of the network's: the first.
     """
-    return _in_one(list(range(length)), frames)
+    if frames == 1 or length == 1:
+        return [0.0] * frames
+    if length > frames:
+        return [float(each) for each in _spread(frames, length)]
+    times = np.interp(np.arange(frames), _spread(length, frames), np.arange(length))
+    return [float(each) for each in times]
 
 
 def take_places(length: int, times: list[float]) -> list[float]:
@@ -127,14 +140,6 @@ def take_places(length: int, times: list[float]) -> list[float]:
     if len(times) == 1 or length == 1:
         return [0.0] * length
     return [float(each) for each in np.interp(np.arange(length), times, np.arange(len(times)))]
-
-
-def _in_one(instants: list[int], frames: int) -> list[float]:
-    if frames == 1 or len(instants) == 1:
-        return [0.0] * frames
-    if len(instants) > frames:
-        return [float(instants[each]) for each in _spread(frames, len(instants))]
-    return [float(each) for each in np.interp(np.arange(frames), _spread(len(instants), frames), instants)]
 
 
 def _distinct(length: int, rate: float, shows: Sequence[int] | None) -> list[int]:

@@ -24,14 +24,14 @@ true: the frames that are shared, the seams, the memory, the restart.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..engines import Report, Shot
+from ..engines import FrameSource, Image, Report, Shot
 from . import camera, fitting
 from .drawing import Drawing
 from .fitting import Fit, Floats
@@ -55,6 +55,17 @@ class Seam(NamedTuple):
     def ratio(self) -> float:
         """How many times as large it is as around; 1 where nothing changes at all."""
         return 1.0 if self.change == self.around else self.change / max(self.around, 1e-9)
+
+
+class _Chosen:
+    """Some frames of the footage, by their place among them: what lies between two of them is told by these alone."""
+
+    def __init__(self, footage: FrameSource, instants: Sequence[int]) -> None:
+        self.width, self.height = footage.width, footage.height
+        self._footage, self._instants = footage, instants
+
+    def frame(self, index: int, /) -> Image:
+        return self._footage.frame(self._instants[index])
 
 
 class Windows:
@@ -142,7 +153,8 @@ class Windows:
         def told(step: int, total: int) -> None:
             self._report(f"reading the footage{which}", step, total, seconds_left=self._drawing.seconds_left)
 
-        times = self._schedule.times_of(window)[window.shared :]
-        shown = fitting.show(self._shot.footage, self._fitted, times, told)
+        places = self._schedule.places[window.start + window.shared : window.start + self._schedule.frames]
+        chosen = _Chosen(self._shot.footage, self._schedule.instants)
+        shown = fitting.show(chosen, self._fitted, places, told)
         self.transparent = self.transparent or shown.transparent
         return torch.cat([self._shown, shown.video], dim=2) if number else shown.video

@@ -224,6 +224,7 @@ def test_digest_of_a_generated_take_knows_what_decides_how_it_looks(tmp_path):
     known, drafted = digest(), digest(quality="draft")
     assert len({known, drafted, digest(prompt="A dog."), digest(steps=3), digest(frames=49)}) == 5
     assert known == digest(device="cuda:1", plan="fp8", compile=True), "where it runs does not count"
+    assert len({known, digest(overlap=0), digest(overlap=5)}) == 3
     assert digest("reproject") == digest("reproject", prompt="A dog.")
     (tmp_path / "another.txt").write_bytes(b"")
     assert known == digest(), "what else lies in the folder does not count"

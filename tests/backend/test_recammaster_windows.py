@@ -221,6 +221,16 @@ def test_frames_that_the_timeline_repeats_are_not_shown_twice(models, exact):
     assert any(note.startswith("19 frames of the timeline show the same footage") for note in engine.notes)
 
 
+def test_what_lies_between_frames_that_are_repeated_is_told_by_those_around(models, exact):
+    """Grey that rises by two every second frame, in a clip that fits: the network is shown an even rise."""
+    network = exact()
+    clip = [np.full((HEIGHT, WIDTH, 3), 100 + 10 * (index // 2), np.uint8) for index in range(9)]
+    shot = dataclasses.replace(make_shot(models, clip, forward(9)), shows=(0, 0, 1, 1, 2, 2, 3, 3, 4))
+    render(shot)
+    shown = exact_decode(None, network.windows[0][0])[0, 0, :, 0, 0].numpy() * 127.5 + 127.5
+    np.testing.assert_allclose(shown, np.linspace(100, 140, 9), atol=0.01)
+
+
 # The tiny network
 
 
