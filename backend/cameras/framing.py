@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,8 +22,6 @@ from .trajectory import arrays, resized
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom: pixels, or shares of a frame."""
-
-_P = TypeVar("_P", bound="Placement")
 
 _DIGITS = 6  # of a pixel's fraction: what is less is no window's edge, but rounding
 _AS_PUBLISHED = (
@@ -105,7 +103,7 @@ def cropped(framed: Framed, generation: Generation) -> Box:
     return place(*framed.footage, settle(framed, generation)).shown
 
 
-def place(width: int, height: int, generation: Generation, kind: type[_P] = Placement) -> _P:  # type: ignore[assignment]
+def place(width: int, height: int, generation: Generation) -> Placement:
     """How footage of this size lies in the network's frame.
 
     Cropped, it is placed to the pixel as the published code does it, where no focus is given: torchvision's ``resize``
@@ -123,7 +121,7 @@ def place(width: int, height: int, generation: Generation, kind: type[_P] = Plac
         scale = min(wide / width, high / height)
         scaled = max(1, round(width * scale)), max(1, round(height * scale))
         corner = (wide - scaled[0]) // 2, (high - scaled[1]) // 2
-    return kind((width, height), scaled, corner, wide, high)
+    return Placement((width, height), scaled, corner, wide, high)
 
 
 def settle(framed: Framed, generation: Generation) -> Generation:
@@ -169,8 +167,7 @@ def _focused(framed: Framed, crop: Generation) -> Generation:
     whole = place(*framed.footage, crop)
     asked = [_moved(each, whole.corner) for each in _windows(framed, whole)]
     axis = 0 if whole.scaled[0] > whole.width else 1
-    name = ("focus_x", "focus_y")[axis]
-    if getattr(crop, name) is not None:
+    if (crop.focus_x, crop.focus_y)[axis] is not None:
         return crop
     size, scaled = (whole.width, whole.height)[axis], whole.scaled[axis]
     low, high = min(each[axis] for each in asked), max(each[axis + 2] for each in asked)
@@ -183,7 +180,8 @@ def _focused(framed: Framed, crop: Generation) -> Generation:
     share = middle / scaled
     if abs(share - 0.5) < _CENTRED:
         return crop
-    return dataclasses.replace(crop, **{name: min(max(share, 0.0), 1.0)})
+    share = min(max(share, 0.0), 1.0)
+    return dataclasses.replace(crop, focus_x=share) if axis == 0 else dataclasses.replace(crop, focus_y=share)
 
 
 def _looked_at(framed: Framed, axis: int) -> float | None:

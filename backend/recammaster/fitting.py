@@ -51,7 +51,8 @@ def find_fit(width: int, height: int, generation: Generation) -> Fit:
     Of 8-bit footage that is cropped about its centre each value is the published one, or beside it in 8 bits, as only
     what is seen is scaled.
     """
-    return framing.place(width, height, generation, Fit)
+    placed = framing.place(width, height, generation)
+    return Fit(placed.footage, placed.scaled, placed.corner, placed.width, placed.height)
 
 
 class Settled(NamedTuple):
@@ -74,14 +75,11 @@ def settle(shot: Shot, generation: Generation) -> Settled:
     settled = framing.settle(framed(shot, footage), generation)
     fitted = find_fit(*footage, settled)
     decided = dataclasses.replace(generation, fit=settled.fit)
-    return Settled(
-        fitted, decided, [each for each in (_padded(fitted, generation), _cropped(fitted, generation)) if each]
-    )
+    notes = [_padded(fitted) if (generation.fit, settled.fit) == ("auto", "pad") else "", _cropped(fitted, generation)]
+    return Settled(fitted, decided, [each for each in notes if each])
 
 
-def _padded(fitted: Fit, generation: Generation) -> str:
-    if generation.fit != "auto" or fitted.shown != (0, 0, 1, 1) or generation.kept_by_crop(*fitted.footage) > 0.999:
-        return ""
+def _padded(fitted: Fit) -> str:
     return (
         f"The footage's shape is far from the network's ({fitted.width}x{fitted.height}): it was shown whole, as "
         f"{fitted.scaled[0]}x{fitted.scaled[1]} with its mirror image around, and the take is no sharper than that. "
