@@ -49,7 +49,7 @@ _MODELS_HELP = {
     "lora": "a few-step LoRA for --quality draft",
     "preview_decoder": "the tiny decoder for previews (taew2_1)",
 }
-_OF_TAKE = (*_HOW, "prompt_file", "network_size")
+_OF_TAKE = (*_HOW, "prompt_file", "network_size", "focus")
 
 OF_MACHINE = (*_WHERE, *_MODELS)
 """Options that go beside a job file too: it may come from another machine."""
@@ -73,8 +73,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     take.add_argument("--overlap", type=int, metavar="N", help=overlap)
     size = "what the network draws, multiples of 16 (default: 832x480, what the published weights know)"
     take.add_argument("--network-size", metavar="WxH", help=size)
-    fit = "footage of another shape is cropped, or padded with its mirror image (default: crop)"
+    fit = "footage of another shape is cropped, or padded with its mirror image (default: auto, by what the take shows)"
     take.add_argument("--fit", choices=FITS, help=fit)
+    focus = "the middle of what a crop must keep, as shares of the footage's width and height (default: found)"
+    take.add_argument("--focus", metavar="X,Y", help=focus)
     take.add_argument("--cache", choices=CACHES, help="skip work that changes little; not judged yet (default: none)")
     machine = parser.add_argument_group(f"with --engine {ENGINE}, also beside a job file")
     add_device(machine)
@@ -114,6 +116,8 @@ def generation(options: argparse.Namespace, engine: str, size: tuple[int, int] |
         values["prompt"] = _prompt_in(options)
     if size is not None:
         values["width"], values["height"] = size
+    if options.focus is not None:
+        values["focus_x"], values["focus_y"] = _focus(options.focus)
     with _naming_the_option():
         made = Generation(**values, models=models(options, _MODELS))
     _check_all_used(options, made)
@@ -187,6 +191,14 @@ def _prompt_in(options: argparse.Namespace) -> str:
         raise ContractError("--prompt-file", f"{path!r}, no UTF-8 at byte {error.start}", "a text in UTF-8") from None
 
 
+def _focus(text: str) -> tuple[float, float]:
+    try:
+        x, y = (float(each) for each in text.split(","))
+    except ValueError:
+        raise ContractError("--focus", repr(text), "two shares of the footage's frame, like 0.5,0.3") from None
+    return x, y
+
+
 def _paths(options: argparse.Namespace, names: Iterable[str]) -> dict[str, str]:
     paths = {}
     for name in _given(options, names):
@@ -204,7 +216,7 @@ def _paths(options: argparse.Namespace, names: Iterable[str]) -> dict[str, str]:
 def _naming_the_option() -> Iterator[None]:
     """Say the option where the contract says the field that it fills."""
     options = {field: option(name) for name, field in (_HOW | _WHERE).items()}
-    options |= {"width": "--network-size", "height": "--network-size"}
+    options |= {"width": "--network-size", "height": "--network-size", "focus_x": "--focus", "focus_y": "--focus"}
     try:
         yield
     except ContractError as error:
@@ -219,6 +231,8 @@ def _naming_the_option() -> Iterator[None]:
 def _check_all_used(options: argparse.Namespace, made: Generation) -> None:
     if options.negative_prompt is not None and not recipe_of(made).guided_steps:
         raise _misplaced(options, "negative_prompt", "with no step guided by it", "more --guidance, or none of it")
+    if options.focus is not None and made.fit == "pad":
+        raise _misplaced(options, "focus", "with --fit pad, which crops nothing", "another fit")
     _check_lora_used(options, made)
 
 

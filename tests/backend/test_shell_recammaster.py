@@ -49,7 +49,9 @@ def test_every_option_reaches_the_job(base, weights):
         "--network-size",
         "416x240",
         "--fit",
-        "pad",
+        "crop",
+        "--focus",
+        "0.25,0.5",
     ]
     arguments += ["--cache", "sea", "--device", "cuda:1", "--plan", "streamed", "--compile", "--seed", "3"]
     arguments += ["--models", weights, "--transformer", weights / "net.ckpt", "--vae", weights / "vae.pth"]
@@ -67,7 +69,9 @@ def test_every_option_reaches_the_job(base, weights):
         overlap=5,
         width=416,
         height=240,
-        fit="pad",
+        fit="crop",
+        focus_x=0.25,
+        focus_y=0.5,
         cache="sea",
         device="cuda:1",
         plan="streamed",
@@ -93,6 +97,8 @@ def test_every_field_has_an_option():
         "frames": "network-frames",
         "width": "network-size",
         "height": "network-size",
+        "focus_x": "focus",
+        "focus_y": "focus",
         "preview": "preview-decoder",
     }
     named |= {"folder": "models"}
@@ -145,6 +151,7 @@ def refusal(folder, base, weights, monkeypatch, capsys):
         ["--network-size", "832x480"],
         ["--overlap", "17"],
         ["--fit", "crop"],
+        ["--focus", "0.5,0.5"],
         ["--cache", "none"],
         ["--device", "auto"],
         ["--plan", "auto"],
@@ -181,6 +188,12 @@ def test_option_that_another_engine_would_ignore(refusal, engine, arguments):
         (["--network-size", "830x480"], "--network-size: found 830, expected a multiple of 16"),
         (["--network-size", "832"], "--network-size: found 832, expected width and height, like 832x480"),
         (["--network-size", "8320x480"], "--network-size: found 8320, expected at most 4096"),
+        (["--focus", "0.5"], "--focus: found '0.5', expected two shares of the footage's frame, like 0.5,0.3"),
+        (["--focus", "0.5,1.5"], "--focus: found 1.5, expected at most 1"),
+        (
+            ["--focus", "0.5,0.5", "--fit", "pad"],
+            "--focus: found '0.5,0.5' with --fit pad, which crops nothing, expected another fit",
+        ),
         (["--steps", "0"], "--steps: found 0, expected at least 1"),
         (["--guidance", "nan"], "--guidance: found nan, expected "),
         (["--device", "gpu"], "--device: found gpu, expected auto, cpu, mps, cuda or cuda:0, cuda:1, ..."),
