@@ -164,7 +164,7 @@ def _engine(job: Job) -> engines.Engine:
         return engine
     from .truepixels import TruePixels
 
-    return TruePixels(engine, job.settings)
+    return TruePixels(engine, job.settings, exact=job.use.kind == "outpaint" and job.use.keep)
 
 
 def _footage(job: Job, gate: pipeline.Gate) -> pipeline.Ahead:
