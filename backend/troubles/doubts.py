@@ -68,10 +68,11 @@ GROUP = Group(
             text=(
                 "ReCamMaster begins at the footage's first view, keeps the footage's lens, and draws so many "
                 "frames at once. Let the target camera start where the source camera does, move it in place of a "
-                "zoom, and split long strips."
+                "zoom, and look at the take where windows meet."
             ),
             messages=(
                 "The lens changes, which the network cannot follow.",
+                "The network draws … frames at once: the … frames are drawn in windows.",
                 "The network draws … of the … frames; the others are made from them.",
                 "The camera ….",
             ),

@@ -133,12 +133,39 @@ GROUP = Group(
         ),
         Entry(
             title="Frames, time and size of the network",
-            text="The network makes 81 frames at once; longer strips are thinned out and filled again.",
+            text=(
+                "The network makes 81 frames at once. Longer strips are drawn in windows, each of which goes on from "
+                "the last frames of the one before; where windows meet is the place to look at."
+            ),
             messages=(
                 (
+                    "The clip is longer than what the network draws at once: … frames were drawn in … windows of …, "
+                    "each of which goes on from the last … frames of the one before."
+                ),
+                (
+                    "Where windows meet, the picture changes from frame to frame at most … times as much as around "
+                    "there (at frame …)."
+                ),
+                (
+                    "At frame …, where two windows meet, the picture changes … times as much as around there: look "
+                    "at it, and try another seed or a larger overlap if it can be seen."
+                ),
+                (
+                    "Nobody has judged yet how the released weights go on from frames that are given, as they do in "
+                    "each window after the first: look at the take where windows meet (frame …)."
+                ),
+                (
                     "… frames were shown to the network as …, less than half of them, and the take's others are "
-                    "made by optical flow: quick motion will be coarse, so split the strip into parts of about … "
-                    "frames."
+                    "made by optical flow: quick motion will be coarse, so let the network draw the clip in windows, "
+                    "with an overlap of …."
+                ),
+                (
+                    "Of … frames per second the network drew every …, as it was trained on 15 per second; the take's "
+                    "others are made by optical flow from those around them."
+                ),
+                (
+                    "… frames of the timeline show the same footage as the one before, which the network was not "
+                    "shown twice: the take's frames there are made by optical flow from those around them."
                 ),
                 "… frames were shown to the network as …, with others in between made by optical flow.",
                 (
@@ -159,6 +186,19 @@ GROUP = Group(
                 ),
                 "The footage is transparent in places, which … does not keep; these formats do: ….",
                 "The mask is white all over, as the network draws every pixel anew.",
+            ),
+        ),
+        Entry(
+            title="A take that goes on where it stopped",
+            text=(
+                "What the network has drawn of a take is kept beside it, in a hidden folder `.recam-parts-…`, until "
+                "the take is done or cancelled. Ask for the same take again after a crash or a full disk: windows "
+                "that are there are not drawn again."
+            ),
+            messages=(
+                "What is made of it is kept for … days: asked for again, the take goes on from there.",
+                "… of the … windows were there already, from when this take was begun before: it went on from them.",
+                "What the network draws was there already, from when this take was begun before.",
             ),
         ),
         Entry(
