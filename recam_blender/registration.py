@@ -40,6 +40,7 @@ from . import (
     take_work,
     tasks,
     temporary,
+    trajectory_operators,
     translation,
     view_panel,
     watching,
@@ -73,6 +74,7 @@ FEATURES: tuple[Any, ...] = (
     overlay,
     statusbar,
     menus,
+    trajectory_operators,
     keymaps,
 )
 """Each has CLASSES; some have ``register`` and ``unregister`` for what else they put into Blender."""
