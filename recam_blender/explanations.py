@@ -145,9 +145,11 @@ TOPICS = {
     "length": Topic(
         later("More frames than the network draws"),
         later(
-            "The network draws so many frames at once, spread evenly over the strip. Those between are made from them "
-            "by optical flow. Up to twice its number that is hardly seen; beyond that, movement gets coarse.\n"
-            "Split the strip into shorter ones, or set a preview range and re-shoot that."
+            "The network draws so many frames at once. A longer strip is drawn in windows: each goes on from the last "
+            "frames of the one before, which it is given, and takes as long as a strip of its own. Look at the take "
+            "where windows meet; its notes say at which frames, and how much changes there.\n"
+            "With an overlap of 0 the strip is drawn at once, so many of its frames, and those between are made from "
+            "them by optical flow: quick, but beyond twice its number movement gets coarse."
         ),
     ),
     "prompt": Topic(

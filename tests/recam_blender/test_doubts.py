@@ -225,7 +225,7 @@ def _wordless(edit):
         (_other_rate, "reproject", "The footage has 24 fps, the scene 30.", "INFO", "rate"),
         (_zoom, "recammaster", "The lens changes, which the network cannot follow.", "ERROR", "lens"),
         (_starts_elsewhere, "recammaster", "The camera starts 1 m from the source.", "ERROR", "first_view"),
-        (_long, "recammaster", "The network draws 5 of the 12 frames; the others", "ERROR", "length"),
+        (_long, "recammaster", "The network draws 5 frames at once: the 12 frames are drawn", "INFO", "length"),
         (_wordless, "recammaster", "The prompt is empty: say what the footage shows.", "INFO", "prompt"),
     ],
 )
