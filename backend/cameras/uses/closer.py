@@ -34,7 +34,10 @@ def target(use: Use, source: Trajectory, footage: Size, output: Size, distance: 
 
 
 def scales(use: Use, footage: Size, output: Size) -> tuple[float, float]:
-    """Output pixels per footage pixel, at the footage's view and at the region, all of which the frame then shows."""
+    """Output pixels per footage pixel, at the footage's view and at the region.
+
+    All of the region is shown in the end, unless a frame of another shape would then show more than was filmed.
+    """
     start = covering(footage, output)
     region = use.region
     end = min(output[0] / (region.width * footage[0]), output[1] / (region.height * footage[1]))

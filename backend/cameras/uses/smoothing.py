@@ -23,6 +23,8 @@ from ..poses import Array
 _REACH = 1.5  # strengths; sways of one way in a strength (two strengths a period) are damped to a sixth
 _FIRST = 0.3  # seconds: what is surely shake if a hand made it; how much it is tells how much the rest may be
 _KNOWN_BY = 0.6  # seconds up to which what was taken away tells the size of the shake; beyond, pans would be in it
+_STAGE = 1.8  # times as long is what is taken away next
+_ANEW = 1.0  # seconds up to which it is found anew which bends are meant; over longer ones, pans would be shake as well
 _KNOTS = 8  # a strength
 _WIDEST = 0.1  # seconds between knots, at the most
 _ROUND = 1 / 3  # of the strength, and of a second at the most: within which a bend is rounded
@@ -42,7 +44,6 @@ def smooth(poses: Array, *, rate: float, strength: float, held: Array | None = N
     """
     if len(poses) < 4:
         return poses.copy()
-    held = np.ones(len(poses)) if held is None else held
     result = poses.copy()
     result[:, :3, 3] = _Curve(poses[:, :3, 3], rate, strength, held).fitted
     unrolled = _unrolled(poses[:, :3, :3])
@@ -59,7 +60,7 @@ def smooth_columns(values: Array, *, rate: float, strength: float) -> Array:
     changing = np.ptp(values, axis=0) > 1e-9 * np.abs(values).max(axis=0)
     result = values.copy()
     if changing.any() and len(values) >= 4:
-        result[:, changing] = _Curve(values[:, changing], rate, strength, np.ones(len(values))).fitted
+        result[:, changing] = _Curve(values[:, changing], rate, strength).fitted
     return result
 
 
@@ -75,12 +76,14 @@ class _Weights(NamedTuple):
 class _Curve:
     """A curve through (n, k) places, all columns of which bend at the same times."""
 
-    def __init__(self, places: Array, rate: float, strength: float, held: Array) -> None:
-        apart = max(1.0, min(strength / _KNOTS, _WIDEST) * rate)
+    def __init__(self, places: Array, rate: float, strength: float, held: Array | None = None) -> None:
+        # What is held may have to follow every frame.
+        apart = max(1.0, min(strength / _KNOTS, _WIDEST) * rate) if held is None else 1.0
         self._spline = _Spline(len(places), apart)
         self._per_second = rate / self._spline.apart
         self._round = min(strength, 1.0) * _ROUND
-        self._held = held
+        self._held = np.ones(len(places)) if held is None else held
+        self._bends = np.zeros(self._spline.count - 2)
         self.fitted = self._fit_all(places, strength)
 
     def again(self, places: Array) -> Array:
@@ -88,28 +91,34 @@ class _Curve:
         return self._spline.at(self._solve(places, self._weights))
 
     def _fit_all(self, places: Array, strength: float) -> Array:
-        """From what is surely shake to what may be: its size is learned on the way."""
+        """From what is surely shake to what may be: its size, and which bends are meant, is learned on the way."""
         first = min(_FIRST, strength)
         even = _Weights(self._held, np.ones(self._spline.count - 2), self._reach(first))
         shake = _size(places - self._spline.at(self._solve(places, even)))
-        stages = int(np.ceil(np.log(strength / first) / np.log(1.8) - 1e-9))
+        stages = int(np.ceil(np.log(strength / first) / np.log(_STAGE) - 1e-9))
         fitted = places
         for stage in range(stages + 1):
             seconds = first * (strength / first) ** (stage / max(stages, 1))
-            fitted = self._fit(places, even._replace(reach=self._reach(seconds)), shake, sharper=stage == stages)
+            known = None if seconds <= _ANEW else self._bends
+            fitted = self._fit(places, even._replace(reach=self._reach(seconds)), shake, known)
             if seconds <= _KNOWN_BY:
                 shake = _size(places - fitted)
         return fitted
 
-    def _fit(self, places: Array, weights: _Weights, shake: float, *, sharper: bool) -> Array:
+    def _fit(self, places: Array, weights: _Weights, shake: float, known: Array | None) -> Array:
+        """``known``: bends (m,) found over a shorter time, which are meant if they are large for this one too."""
         least = 1e-12 + 1e-12 * float(np.abs(places).max())
-        for step in range(_STEPS + (_SHARPER if sharper else 0)):
+        if known is not None:
+            weights = weights._replace(bends=_few(known * weights.reach**2 / (shake + least)))
+        for step in range(_STEPS if known is not None else 0, _STEPS + _SHARPER):
             knots = self._solve(places, weights)
-            bends = np.linalg.norm(np.diff(knots, 2, axis=0), axis=1) * weights.reach**2 / (shake + least)
-            weights = weights._replace(bends=1 / np.maximum(bends, 1) if step < _STEPS else 1 / (1 + bends**2))
+            self._bends = np.linalg.norm(np.diff(knots, 2, axis=0), axis=1)
+            size = self._bends * weights.reach**2 / (shake + least)
+            weights = weights._replace(bends=1 / np.maximum(size, 1) if step < _STEPS else _few(size))
             if step >= _STEPS // 2:
                 off = np.linalg.norm(places - self._spline.at(knots), axis=1)
-                weights = weights._replace(data=self._held * np.minimum(1, _OUTLIER * (shake + least) / (off + least)))
+                believed = np.minimum(1, _OUTLIER * (shake + least) / (off + least))
+                weights = weights._replace(data=np.where(self._held > 1, self._held, believed))
         self._weights = weights
         return self._spline.at(self._solve(places, weights))
 
@@ -122,6 +131,12 @@ class _Curve:
         rounded = (self._round * self._per_second / np.pi) ** 6
         _add_penalty(bands, np.full(self._spline.count - 3, rounded), (-1, 3, -3, 1))
         return _solve_banded(bands, self._spline.gather(weights.data[:, None] * places))
+
+
+def _few(size: Array) -> Array:
+    """Weights of bends that are so large, against the shake, by which they become few (Geman and McClure's, nearly)."""
+    weights: Array = 1 / (1 + size**2)
+    return weights
 
 
 def _size(off: Array) -> float:
