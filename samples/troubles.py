@@ -46,6 +46,7 @@ _MARKS = {"tr", "later", "plural"}
 
 NO_TROUBLE = (
     "As the source camera has it.",
+    "Depth is guessed from the picture: ground, what stands on it and what moves, as a shallow relief.",
     "Depth is estimated by the network in … on …, and scaled so that the subject is … m away.",
     "Made camera … in scene ….",
     "Made the text …: open a Text Editor and choose it there to write the prompt.",

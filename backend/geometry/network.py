@@ -14,7 +14,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ..contract import Models
 from ..engines import EngineError, FrameSource, Image
+from ..models.library import Library, chosen_folder
 from . import network_files
 from .network_files import Checkpoint, NetworkError, Pictures
 from .network_steady import Steady
@@ -30,6 +32,22 @@ _STORED = 1.5e9  # bytes on disk that the estimates of a clip may take
 _CONFIDENCE = 0.6  # of what a network says, away from steps in depth
 _MOST_FITTED = 8  # frames
 _LEAST_LIKE = 0.4  # correlation with measured depth below which it is not fitted to it
+
+
+MISSING = (
+    "Depth by a network was chosen, and none can run here: that takes its weights (`python -m backend models get "
+    "depth`, or ReCam's preferences in Blender) and what `python -m backend setup --engine recammaster` sets up; else "
+    "choose another depth."
+)
+"""What is said where :func:`find` finds none."""
+
+
+def find(models: Models) -> str | None:
+    """The folder of the depth network that goes with a job's models; None where there is none, or it cannot run."""
+    if network_files.lacking():
+        return None
+    found = network_files.find(Library(chosen_folder(models.folder or "")))
+    return None if found is None else str(found)
 
 
 class NetworkDepth:

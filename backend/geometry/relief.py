@@ -2,7 +2,7 @@
 
 Ground is below the horizon and as near as its row says; things stand on it and are as near as their foot; what moves
 and covers its background is nearer than that. The relief is flatter than it is guessed to be, as errors then cost less.
-Where too little ground is seen there is no relief, but a plane: see :attr:`ReliefDepth.plausible`.
+Where too little ground is seen, a plane is as good or better: :attr:`ReliefDepth.plausible` tells.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ class ReliefDepth:
         check: called at each step; may raise to stop.
 
     Attributes:
-        plausible: whether the relief is better than a plane, as far as can be told. If not, depth is that plane.
+        plausible: whether the relief is better than a plane at ``distance``, as far as can be told.
         why: if not, a sentence on the reason.
-        words: a sentence on what depth was used.
+        words: a sentence on where the depth comes from.
     """
 
     def __init__(
@@ -75,21 +75,25 @@ class ReliefDepth:
         background = self._background(opened, length, report, check)
         self.stage = relief_stage.build(background, focal, centre)
         self.camera_height = self._told_height()
-        self._movers = Movers(background, self.stage, focal)
+        self._still = self._metric(self.stage.nearness)
+        self._movers: Movers | None = None
         self.why = self._problem()
-        if not self.why:
+
+        def find_movers() -> Movers:
+            movers = Movers(background, self.stage, focal)
             with opened() as footage:
                 for index in range(length):
                     check()
                     report("looking for what moves", index, length)
-                    self._movers.add(self._small(footage.frame(index)))
-            self._movers.smooth()
-            if np.median(self._movers.shares) > _MOST_MOVING:
-                self.why = "Too much of the picture moves for a relief to be told from it."
+                    movers.add(self._small(footage.frame(index)))
+            movers.smooth()
+            return movers
+
+        self._find_movers = find_movers
+        if not self.why and self._moving().share > _MOST_MOVING:
+            self.why = "Too much of the picture moves for a relief to be told from it."
         self.plausible = not self.why
-        told = "Depth is guessed from the picture: ground, what stands on it and what moves, as a shallow relief."
-        self.words = told if self.plausible else self.why
-        self._still = self._relief() if self.plausible else np.full(self._size[::-1], 1 / distance, np.float32)
+        self.words = "Depth is guessed from the picture: ground, what stands on it and what moves, as a shallow relief."
 
     def frame(self, index: int, /) -> Floats:
         """Planar depth in metres, float32 (height, width), finite everywhere."""
@@ -104,7 +108,7 @@ class ReliefDepth:
         sure = cv2.resize(sure, (self.width, self.height), interpolation=cv2.INTER_LINEAR)
         for mask, _ in self._layers(index):
             sure[mask] = 0.2
-        return np.asarray(sure * self.plausible, np.float32)
+        return np.asarray(sure, np.float32)
 
     def close(self) -> None:
         """Nothing is held."""
@@ -141,13 +145,16 @@ class ReliefDepth:
             return "Too little ground is seen to tell how far away things are."
         if not _HEIGHTS[0] < self.camera_height < _HEIGHTS[1]:
             return (
-                f"By the picture the camera would be {self.camera_height:.2g} m above the ground, which does not go with "
-                f"a subject {self.distance:.3g} m away."
+                f"By the picture the camera would be {self.camera_height:.2g} m above the ground, which does not go "
+                f"with a subject {self.distance:.3g} m away."
             )
         return ""
 
-    def _relief(self) -> Floats:
-        return self._metric(self.stage.nearness)
+    def _moving(self) -> Movers:
+        """What moves; looked for when it is first wanted, as a relief that is not plausible is hardly ever used."""
+        if self._movers is None:
+            self._movers = self._find_movers()
+        return self._movers
 
     def _metric(self, nearness: Floats | float) -> Floats:
         """Inverse metres from heights of the camera."""
@@ -157,10 +164,9 @@ class ReliefDepth:
         return np.asarray(plane + _DEPTHS * (q - plane), np.float32)
 
     def _layers(self, index: int) -> list[tuple[npt.NDArray[np.bool_], float]]:
-        if not self.plausible:
-            return []
         made = []
-        for each in self._movers.at(index):
+        moving = self._moving()
+        for each in moving.at(index) if moving.share <= _MOST_MOVING else ():
             left, top, width, height = each.box
             mask = np.zeros(self._size[::-1], np.float32)
             mask[top : top + height, left : left + width] = each.mask()

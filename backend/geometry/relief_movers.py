@@ -50,8 +50,7 @@ class Movers:
     def __init__(self, background: npt.NDArray[np.uint8], stage: Stage, focal: float) -> None:
         self._background, self._stage, self._focal = _soft(background), stage, focal
         self._frames: list[list[Mover]] = []
-        self.shares: list[float] = []
-        """Of each frame, how much moves."""
+        self._shares: list[float] = []
 
     def add(self, picture: npt.NDArray[np.uint8]) -> None:
         """The next frame, of the background's size."""
@@ -59,10 +58,15 @@ class Movers:
         found = (off > _DIFFERENT).astype(np.uint8)
         for how, size in ((cv2.MORPH_OPEN, 3), (cv2.MORPH_CLOSE, 7)):
             found = cv2.morphologyEx(found, how, np.ones((size, size), np.uint8))
-        self.shares.append(float(found.mean()))
+        self._shares.append(float(found.mean()))
         count, parts, about, _ = cv2.connectedComponentsWithStats(found, connectivity=8)
         big = [each for each in range(1, count) if about[each, 4] > _SMALLEST * found.size]
         self._frames.append([self._mover(parts == each, about[each]) for each in big])
+
+    @property
+    def share(self) -> float:
+        """How much of the picture moves in most frames."""
+        return float(np.median(self._shares)) if self._shares else 0.0
 
     def smooth(self) -> None:
         """Let each thing's nearness change slowly: to be called after the last frame."""
@@ -82,7 +86,9 @@ class Movers:
 
     def _mover(self, mask: Mask, about: Any) -> Mover:
         left, top, width, height = (int(each) for each in about[:4])
-        inside = mask[top : top + height, left : left + width]
+        inside = mask[top : top + height, left : left + width].astype(np.uint8)
+        rims = cv2.findContours(inside, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
+        cv2.drawContours(inside, rims, -1, 1, cv2.FILLED)
         behind = float(np.percentile(self._stage.nearness[mask], 70))
         foot = min(top + height, mask.shape[0] - 1)
         around = self._stage.ground[max(foot - 3, 0) : foot + 3, left : left + width]

@@ -167,10 +167,10 @@ def _segments(picture: Any, ground: Mask, sky: Mask) -> tuple[Any, Any]:
     places = seeds[_CELL // 2 :: _CELL, _CELL // 2 :: _CELL]
     places[:] = np.arange(1, places.size + 1).reshape(places.shape)
     cv2.watershed(flat, seeds)
-    labels = np.maximum(seeds, 0).astype(np.float32)
-    while not labels.all():
-        labels = np.where(labels == 0, cv2.dilate(labels, np.ones((3, 3), np.uint8)), labels)
-    kinds = labels.astype(int) * 3 + np.where(ground, 1, np.where(sky, 2, 0))
+    grown = np.maximum(seeds, 0).astype(np.float32)
+    while not grown.all():
+        grown = np.where(grown == 0, cv2.dilate(grown, np.ones((3, 3), np.uint8)), grown)
+    kinds = grown.astype(int) * 3 + np.where(ground, 1, np.where(sky, 2, 0))
     _, labels = np.unique(kinds, return_inverse=True)
     labels = labels.reshape(height, width)
     lab = cv2.cvtColor(flat, cv2.COLOR_RGB2LAB).astype(np.float64)

@@ -19,6 +19,9 @@ GROUP = Group(
                 "relative and its metric variants will do; only the small ones may be used commercially."
             ),
             messages=(
+                "Depth by a network was chosen, and none can run here: that takes its weights (`python -m backend "
+                "models get depth`, or ReCam's preferences in Blender) and what `python -m backend setup --engine "
+                "recammaster` sets up; else choose another depth.",
                 "There is no depth network at …: …, or choose another depth.",
                 "The depth network in … lacks the file …: …, or name a folder with …, … and ….",
                 "… holds a model of the type …, and Depth Anything's (depth_anything with a backbone dinov2) was "
@@ -29,6 +32,20 @@ GROUP = Group(
                 "There is not enough memory on … for the depth network: choose the device cpu, or another depth.",
                 "this Python (…) lacks …, which depth by a network needs: use the one that `python -m backend setup "
                 "--engine recammaster` sets up, or choose another depth",
+            ),
+        ),
+        Entry(
+            title="No relief can be told from the picture",
+            text=(
+                "A relief is guessed from the ground that is seen below the horizon, and from what stands on it. It "
+                "takes a camera that stands, at least an eighth of the picture to be ground, and a distance to the "
+                "subject that is about right. Where that is not so, a flat plane is as good: with Depth on Automatic "
+                "it is taken. The scene's own depth or a depth network do better."
+            ),
+            messages=(
+                "Too little ground is seen to tell how far away things are.",
+                "Too much of the picture moves for a relief to be told from it.",
+                "By the picture the camera would be … m above the ground, which does not go with a subject … m away.",
             ),
         ),
     ),

@@ -92,7 +92,13 @@ class Scene(Room):
                 z += long + random.uniform(0, 2)
         yield 0.0, 75.0, 60.0, random.uniform(5, 12), 2.0
         for _ in range(random.integers(2, 6)):
-            yield random.uniform(-3, 3), random.uniform(3.5, 20), random.uniform(0.4, 1.8), random.uniform(0.8, 1.8), 0.8
+            yield (
+                random.uniform(-3, 3),
+                random.uniform(3.5, 20),
+                random.uniform(0.4, 1.8),
+                random.uniform(0.8, 1.8),
+                0.8,
+            )
 
 
 def scene(kind: str, seed: int) -> Scene:
