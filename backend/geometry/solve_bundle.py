@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .solve_moving import camera_of, quiet, waited_for
+from .solve_moving import camera_of, quiet
 from .solve_tracks import Tracks
 
 if TYPE_CHECKING:
     from .solve_complete import Path
 
-_PIECES, _ITERATIONS = 5, 8
+_PIECES, _ITERATIONS = 8, 5
 
 
 def bundle(
@@ -54,10 +54,11 @@ def bundle(
     for frame in frames:
         config.add_image(frame + 1)
     config.fix_gauge(pycolmap.BundleAdjustmentGauge.TWO_CAMS_FROM_WORLD)
-    # In pieces, as it cannot be cancelled. (pycolmap.bundle_adjustment can, but turns the log on again.)
+    # In pieces, as it cannot be cancelled, and no other thread runs meanwhile. (pycolmap.bundle_adjustment can be, but
+    # turns the log on again.)
     for _ in range(_PIECES):
-        adjuster = pycolmap.create_default_bundle_adjuster(options, config, model)
-        done = waited_for(adjuster.solve, check)
+        check()
+        done = pycolmap.create_default_bundle_adjuster(options, config, model).solve()
         if done.termination_type == pycolmap.BundleAdjustmentTerminationType.CONVERGENCE:
             break
     for frame in frames:

@@ -275,6 +275,8 @@ def _place(
     """Turn each frame to the directions, from the nearest that is known; which were found."""
     known = np.flatnonzero(solved)
     found = np.zeros_like(solved)
+    if not len(known):
+        return found
     for frame in sorted(range(len(solved)), key=lambda each: int(np.abs(known - each).min())):
         check()
         part = slice(begins[frame], begins[frame + 1])
