@@ -6,23 +6,22 @@ Drawn at each redraw: all of it is worked out from what watching.py knows alread
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import bpy
-import numpy as np
 
-from . import compat, planning, sequencer, steadiness, take_list, watching
+from ..backend import contract
+from . import compat, doubts_uses, planning, sequencer, steadiness, take_list, watching
+from .doubt import Doubt
 from .needs import Button
 from .overlay import draw, frusta
+from .paths import Path
 from .request import GENERATES, USES_DEPTH, chosen_footage, size_of_take
 from .texts import later, listed, tr
-from .watching import Path, Seen
+from .watching import Seen
 
 # Shapes and rates that differ by less come from rounding.
 _SAME_SHAPE, _SAME_RATE = 2e-3, 1e-3
-# What is less is no movement: Blender units, and the cells of a rotation.
-_STILL = 1e-4
 # On a flat plane, a camera that goes this many times its distance away sees next to nothing of it.
 _FAR = 4.0
 # Footage that travels further than this, in percent of the picture's width, was not shot from a tripod.
@@ -30,23 +29,6 @@ _TRAVELS = 5.0
 
 _MOVE = Button("wm.call_menu", later("Add Move"), "NONE", {"name": "RECAM_MT_moves"})
 _MATCH = Button("recam.match_view", later("Match"))
-
-
-@dataclass(frozen=True)
-class Doubt:
-    """One of them.
-
-    Attributes:
-        text: a sentence, in the user's language.
-        icon: ERROR for what is likely a mistake, INFO for what is good to know.
-        button: that puts it right; None where nothing in ReCam does.
-        topic: of explanations.py; empty where the sentence says it all.
-    """
-
-    text: str
-    icon: str = "ERROR"
-    button: Button | None = None
-    topic: str = ""
 
 
 def doubts(scene: bpy.types.Scene, seen: Seen | None) -> tuple[Doubt, ...]:
@@ -67,6 +49,7 @@ def doubts(scene: bpy.types.Scene, seen: Seen | None) -> tuple[Doubt, ...]:
     return (
         *_of_file(scene, strip),
         *_of_movement(scene, seen, camera_scene),
+        *doubts_uses.of_use(scene, seen),
         *_of_network(scene, seen),
         *_of_shape(scene, seen, camera_scene),
         *_of_footage(scene, seen, strip),
@@ -96,6 +79,8 @@ def _of_trouble(scene: bpy.types.Scene, seen: Seen) -> Iterator[Doubt]:
         button = Button("recam.whole_strip", later("Whole Strip"))
     elif settings.camera is None and _has_no_camera(seen.camera_scene):
         button = _MOVE
+    elif seen.camera_scene:
+        button = doubts_uses.hold_button(scene)
     yield Doubt(seen.trouble, "ERROR", button)
 
 
@@ -115,9 +100,11 @@ def _of_movement(scene: bpy.types.Scene, seen: Seen, camera_scene: bpy.types.Sce
         cuts = tr("{count} cameras by markers: each makes a take of its own.").format(count=len(seen.targets))
         yield Doubt(cuts, "INFO", topic="cuts")
         return
+    if scene.recam.use != "move":
+        return  # the way that is gone is made, and what is doubtful about it told, by the use
     if source is not None and source.name == target.name:
         yield Doubt(tr("Source and target are the same camera: the take would be the footage."), "ERROR", _MOVE, "same")
-    elif moved.still and (source is None or (_is_still(source) and _wrong_start(scene, seen) is None)):
+    elif moved.still and (source is None or (doubts_uses.is_still(source) and _wrong_start(scene, seen) is None)):
         keys = _keys(target.name)
         first, last = target.frames[0], target.frames[-1]
         if keys is not None and keys[0] < keys[1] and (keys[1] <= first or keys[0] >= last):
@@ -151,10 +138,6 @@ def _on_plane(scene: bpy.types.Scene) -> bool:
     if settings.engine not in USES_DEPTH:
         return False
     return settings.depth not in ("file", "scene") and (settings.depth != "auto" or settings.source_camera is None)
-
-
-def _is_still(path: Path) -> bool:
-    return float(np.ptp(path.matrices, axis=0).max()) < _STILL
 
 
 def _keys(name: str) -> tuple[float, float] | None:
@@ -192,8 +175,11 @@ def _of_network(scene: bpy.types.Scene, seen: Seen) -> Iterator[Doubt]:
     if seen.movement is not None and seen.movement.zooms:
         yield Doubt(tr("The lens changes, which the network cannot follow."), "ERROR", topic="lens")
     if seen.count > settings.network_frames:
-        text = tr("The network draws {drawn} of the {count} frames; the others are made from them.")
-        coarse = seen.count > 2 * settings.network_frames
+        thinned = settings.use_overlap and settings.overlap == 0
+        text = tr("The network draws {drawn} frames at once: the {count} frames are drawn in windows.")
+        if thinned:
+            text = tr("The network draws {drawn} of the {count} frames; the others are made from them.")
+        coarse = thinned and seen.count > 2 * settings.network_frames
         told = text.format(drawn=settings.network_frames, count=seen.count)
         yield Doubt(told, "ERROR" if coarse else "INFO", topic="length")
     if not settings.prompt.strip() and settings.prompt_text is None:
@@ -206,6 +192,8 @@ def _of_shape(scene: bpy.types.Scene, seen: Seen, camera_scene: bpy.types.Scene)
         return
     asked = size_of_take(scene)
     width, height = asked if all(asked) else seen.size
+    if contract.Use(kind=scene.recam.use).makes_target:
+        return  # the path's own view counts, and a wider one is wanted
     if _differ(width / height, seen.size[0] / seen.size[1]):
         text = tr("The take is {size}, the footage {own}: its edges are invented.")
         told = text.format(size=_size(width, height), own=_size(*seen.size))
@@ -240,7 +228,9 @@ def _of_file(scene: bpy.types.Scene, strip: Any) -> Iterator[Doubt]:
 
 def _of_footage(scene: bpy.types.Scene, seen: Seen, strip: Any) -> Iterator[Doubt]:
     """Whether the camera that shot it moved, where ReCam is told that it did not."""
-    if seen.source is not None and not _is_still(seen.source):
+    if seen.source is not None and not doubts_uses.is_still(seen.source):
+        return
+    if seen.source is None and (scene.recam.source_from == "footage" or scene.recam.use in ("stabilise", "lock")):
         return
     held = steadiness.of(scene, strip)
     if held is None:

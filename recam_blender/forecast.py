@@ -20,6 +20,7 @@ import numpy as np
 
 from ..backend import contract
 from ..backend.cameras import resized, source_of
+from ..backend.cameras.applied import applied
 from ..backend.contract import Job
 from ..backend.foresight import Forecast
 from . import assistant, depth, footage, media, planning, runtime, watching
@@ -161,6 +162,13 @@ def make(request: Request, *, key: str = KEY, python: str = "") -> Generator[Ste
         ReCamError: with the reason, in words.
     """
     asked = _by_geometry(request)
+    if asked.source_from == "footage" and asked.use in ("stabilise", "lock") and not asked.source_camera:
+        raise ReCamError(
+            tr(
+                "What would be invented hangs on how the footage's camera moved, which is not known yet: solve the "
+                "footage first."
+            )
+        )
     with _in_words(), runtime.scratch_folder() as folder:
         planning.check(asked)
         yield from planning.opened(asked.scene, asked.strip)
@@ -193,7 +201,7 @@ def _by_geometry(request: Request) -> Request:
 
 _GEOMETRY = (
     *("scene", "strip", "camera", "source_camera", "camera_scene", "camera_frame", "lens", "subject_distance"),
-    *("depth", "depth_path", "depth_scale", "width", "height", "first", "last", "handles", "relative"),
+    *("depth", "depth_path", "depth_scale", "width", "height", "first", "last", "handles", "relative", "source_from"),
     *(each.name for each in dataclasses.fields(Request) if each.name.startswith("use")),
 )
 
@@ -243,6 +251,8 @@ def _whole(shot: Shot, folder: str) -> Generator[Step, None, Job]:
     job = shot.job
     if job.settings.depth.kind != "scene":
         return job
+    if job.relative or job.use.makes_target:
+        job = applied(job)  # by the footage as large as it is
     width, height = (_quarter(side) for side in (job.footage.width, job.footage.height))
     source = resized(source_of(job), width, height)
     place = os.path.join(folder, f"depth-{job.origin.frame_start}")

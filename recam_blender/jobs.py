@@ -19,8 +19,9 @@ from typing import Any
 
 import bpy
 
+from ..backend import contract
 from ..backend.contract import Progress
-from . import remake, reshoot, runtime
+from . import remake, reshoot, runtime, use_words
 from .errors import ReCamError
 from .planning import Step
 from .request import Request
@@ -70,6 +71,11 @@ class Entry:
     def title(self) -> str:
         """What is re-shot, seen by whom."""
         camera = self.camera or tr("the scene's camera")
+        use = use_words.word(self.request.use)
+        if contract.Use(kind=self.request.use).makes_target:
+            return tr("{strip}, {use}").format(strip=self.request.strip, use=use)
+        if use:
+            return tr("{strip}, {use}, seen by {camera}").format(strip=self.request.strip, use=use, camera=camera)
         return tr("{strip}, seen by {camera}").format(strip=self.request.strip, camera=camera)
 
     @property

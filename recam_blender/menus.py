@@ -20,6 +20,14 @@ class RECAM_MT_strip(bpy.types.Menu):
         layout.operator(RECAM_OT_render.bl_idname, icon="RENDER_ANIMATION")
         layout.operator(RECAM_OT_forecast.bl_idname, icon="SHADERFX")
         layout.separator()
+        # What stands in menus is found by its name.
+        layout.operator("recam.use", text="Stabilise...", icon="MOD_SMOOTH").kind = "stabilise"
+        layout.operator("recam.use", text="Lock Off...", icon="LOCKED").kind = "lock"
+        layout.operator("recam.use", text="Go Closer...", icon="ZOOM_IN").kind = "closer"
+        layout.operator("recam.use", text="Go Wider...", icon="ZOOM_OUT").kind = "outpaint"
+        layout.operator("recam.use", text="Freeze Time...", icon="FREEZE").kind = "freeze"
+        layout.operator("recam.use", text="Camera Move", icon="CAMERA_DATA").kind = "move"
+        layout.separator()
         layout.operator("recam.pin", icon="PINNED")
         layout.operator("recam.unpin", icon="UNPINNED")
         layout.separator()

@@ -21,7 +21,7 @@ import numpy as np
 from ..backend import contract
 from ..backend.cameras import resized
 from ..backend.contract import Job, Progress, Trajectory
-from . import compat, depth, footage, media, planning, sampling, watching
+from . import compat, depth, footage, media, paths, planning, sampling, use_limits, watching
 from .planning import Step
 from .request import Request, from_settings
 from .texts import later
@@ -144,6 +144,7 @@ class Maker:
         strip = planning.find_strip(edit, asked.strip)
         start, stop = planning.read_range(asked, edit, strip)
         kind = depth.choose_depth(asked.depth, has_source_camera=bool(asked.source_camera))
+        now = _shown_at(now, seen, asked, start, stop)
         found = self._read.get((*_strip_key(strip), start, stop))
         if found is None or now.shown is None or footage.changes(edit, strip):
             return False
@@ -179,13 +180,14 @@ class Maker:
         strip = planning.find_strip(edit, asked.strip)
         start, stop = planning.read_range(asked, edit, strip)
         numbers = _numbers(edit, strip, range(start, stop))
-        found = yield from self._footage(edit, strip, (start, stop), now.frame, plain_pictures=bool(numbers))
-        clip = _one(found, now.frame)
-        source = self._source(asked, seen, now, start, (clip.width, clip.height))
+        then = _shown_at(now, seen, asked, start, stop)
+        found = yield from self._footage(edit, strip, (start, stop), then.frame, plain_pictures=bool(numbers))
+        clip = _one(found, then.frame)
+        source = self._source(asked, seen, then, start, (clip.width, clip.height))
         known = numbers or (found.source_frames if (found.start, found.stop) == (start, stop) else ())
-        distance = yield from self._depth(asked, now, source, range(start, stop), known)
+        distance = yield from self._depth(asked, then, source, range(start, stop), known)
         size = (asked.width or clip.width, asked.height or clip.height)
-        target = _target(now, size, fitted(*size, now.room))
+        target = _target(now, seen, asked, size, fitted(*size, now.room))
         return Job(
             footage=clip,
             target=target,
@@ -299,8 +301,27 @@ class Maker:
         return path
 
 
-def _target(now: Moment, size: tuple[int, int], small: tuple[int, int]) -> Trajectory:
+def _shown_at(now: Moment, seen: watching.Seen, asked: Request, start: int, stop: int) -> Moment:
+    """The moment of the footage that a take shows at this one: another one where time is held."""
+    if asked.use != "freeze":
+        return now
+    cut = _cut_at(seen, now.at)
+    starts = [start, *(round(each.frames[0] - seen.offset) for each in seen.targets[1:]), stop]
+    first, count = starts[cut], starts[cut + 1] - starts[cut]
+    use = asked.use_from(first, count)
+    use_limits.check(use, first, count, (1, 1))
+    place = min(max(now.frame - first, 0), count - 1)
+    moved = round(use_limits.instants(use, count)[place]) - place
+    # Nothing is shown then: the viewport stands at this moment.
+    return dataclasses.replace(now, frame=now.frame + moved, at=now.at + moved, shown=None) if moved else now
+
+
+def _target(
+    now: Moment, seen: watching.Seen, asked: Request, size: tuple[int, int], small: tuple[int, int]
+) -> Trajectory:
     """The target camera, with its lens for the whole take's size, on a smaller picture."""
+    if paths.is_made(asked) and seen.targets:
+        return resized(paths.at(seen.targets[_cut_at(seen, now.at)], now.at), *small)
     shown = _as_shown(now, now.camera, size)
     return resized(shown or _on_stage(planning.find_scene(now.scene), now.camera, now.at, size), *small)
 

@@ -17,6 +17,7 @@ from . import (
     jobs,
     model_work,
     needs,
+    panel_uses,
     request,
     runtime,
     sequencer,
@@ -71,9 +72,17 @@ class RECAM_PT_main(bpy.types.Panel):
         scene = compat.sequencer_scene(context)
         settings = scene.recam
         _footage(layout, scene)
+        panel_uses.draw_use(context, layout, scene)
         column = layout.column()
-        draw_camera(column, scene)
-        column.prop(settings, "source_camera", icon="CAMERA_DATA", placeholder=tr("Still, at the start"))
+        part = column.column()
+        part.active = not panel_uses.makes_path(settings)
+        draw_camera(part, scene)
+        if panel_uses.makes_path(settings):
+            drawing.paragraph(context, part, panel_uses.why_no_camera(settings))
+        source = tr("From the footage") if settings.source_from == "footage" else tr("Still, at the start")
+        column.prop(settings, "source_camera", icon="CAMERA_DATA", placeholder=source)
+        if settings.use in ("move", "freeze"):
+            column.prop(settings, "relative")
         column = layout.column()
         column.prop(settings, "engine")
         if settings.engine in GENERATES:
@@ -110,9 +119,11 @@ def understood(seen: watching.Seen) -> str:
         camera = tr("{count} cameras").format(count=len(seen.targets))
     else:
         camera = seen.movement.words if seen.movement is not None else ""
+    if seen.unsolved:
+        camera = tr("along its own camera's path, which is solved when the take is made")
     frames = plural(seen.count, "1 frame", "{count} frames").format(count=seen.count)
     rate = tr("{rate} fps").format(rate=f"{float(seen.rate):.5g}")
-    return ", ".join(filter(None, (frames, rate, camera)))
+    return ", ".join(filter(None, (frames, rate, seen.use, camera)))
 
 
 def draw_button(context: bpy.types.Context, layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:

@@ -102,7 +102,16 @@ class RECAM_PT_network(_NetworkSettings, bpy.types.Panel):
         column.prop(settings, "network_width", text="Resolution X")
         column.prop(settings, "network_height", text="Y")
         column = layout.column()
+        optional(column, settings, "use_overlap", "overlap")
         column.prop(settings, "fit")
+        if settings.fit != "pad":
+            row = column.row(heading="Focus")
+            row.prop(settings, "use_focus", text="")
+            part = row.row(align=True)
+            part.active = settings.use_focus
+            part.prop(settings, "focus_x", text="X")
+            part.prop(settings, "focus_y", text="Y")
+        column.prop(settings, "true_pixels")
         column.prop(settings, "cache")
 
 

@@ -17,7 +17,7 @@ import bpy
 
 from ..backend import contract
 from ..backend.contract import Job, Progress, Trajectory
-from . import compat, depth, footage, preferences, sampling, sequencer
+from . import compat, depth, footage, preferences, sampling, sequencer, use_limits
 from .errors import ReCamError
 from .media import look_at
 from .request import GENERATES, USES_DEPTH, Request
@@ -211,6 +211,9 @@ def _job(
     request: Request, clip: contract.Footage, distance: contract.Depth, piece: _Piece, *, gently: bool
 ) -> Generator[Step, None, Job]:
     width, height = request.width or clip.width, request.height or clip.height
+    count = piece.part[-1] - piece.part[0] + 1  # however few of them are looked at
+    use = request.use_from(piece.frame_start, count)
+    use_limits.check(use, piece.frame_start, count, (clip.width, clip.height))
     target, source = yield from _sample(piece, (width, height), (clip.width, clip.height), gently=gently)
     lens = None if source is not None else _footage_lens(request, piece, clip.width, clip.height, gently=gently)
     return Job(
@@ -222,7 +225,7 @@ def _job(
         source_from="still" if source is not None else request.source_from,
         relative=request.relative,
         known=_known(request, piece, clip) if source is None else None,
-        use=request.use_from(piece.frame_start, len(piece.frames)),
+        use=use_limits.fewer(use, count, len(piece.frames)),
         settings=contract.EngineSettings(
             engine=request.engine,
             seed=request.seed,
@@ -234,7 +237,7 @@ def _job(
             path="take" + contract.FORMATS[request.format],
             width=width,
             height=height,
-            rate=scene_rate(find_scene(request.scene)),
+            rate=scene_rate(find_scene(request.scene)) * use_limits.share(count, len(piece.frames)),
             format=request.format,
             mask=request.mask,
         ),

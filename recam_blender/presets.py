@@ -12,8 +12,13 @@ KEPT = (
     *("engine", "quality", "use_steps", "steps", "use_guidance", "guidance", "use_negative_prompt", "negative_prompt"),
     *("network_frames", "network_width", "network_height", "fit", "cache", "plan", "compile", "lock_seed"),
     *("depth", "subject_distance", "use_lens", "lens", "range", "handles", "size", "width", "height", "format", "mask"),
+    *("use", "use_strength", "use_hold", "use_ease", "use_closer_by", "use_outpaint_by", "use_factor", "use_keep"),
+    *("use_region_width", "use_region_height", "use_region_x", "use_region_y"),
+    *("source_from", "relative", "true_pixels", "use_overlap", "overlap"),
 )
-"""The settings that make sense in another file. Cameras, strips, paths, the prompt and the seed belong to a shot."""
+"""The settings that make sense in another file. Cameras, strips, paths, the prompt and the seed belong to a shot.
+
+In the order in which each may be set: a part's size comes before its place."""
 
 
 class RECAM_PT_presets(PresetPanel, bpy.types.Panel):

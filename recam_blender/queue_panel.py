@@ -9,7 +9,7 @@ from typing import Any
 import bpy
 import bpy.utils.previews
 
-from . import compat, drawing, jobs, runtime, setup, telling
+from . import compat, drawing, jobs, runtime, setup, telling, use_words
 from .operators import (
     RECAM_OT_cancel,
     RECAM_OT_cancel_all,
@@ -150,7 +150,9 @@ def _title(row: bpy.types.UILayout, entry: jobs.Entry) -> None:
 def _camera(layout: bpy.types.UILayout, entry: jobs.Entry) -> None:
     row = layout.row()
     row.active = False
-    row.label(text=entry.camera or tr("Scene camera"), icon="CAMERA_DATA", translate=False)
+    use = use_words.word(entry.request.use)
+    camera = use[:1].upper() + use[1:] or entry.camera or tr("Scene camera")
+    row.label(text=camera, icon="CAMERA_DATA", translate=False)
     row.label(text=setup.NAMES.get(entry.request.engine, entry.request.engine), translate=False)
 
 

@@ -389,7 +389,8 @@ def shown_for(use: str) -> tuple[str, ...]:
 _OF_USE = {
     "stabilise": ("use_strength",),
     "lock": ("use_at",),
-    "closer": ("use_hold", "use_region_x", "use_region_y", "use_region_width", "use_region_height"),
+    # Sizes first: the place is kept within what they leave.
+    "closer": ("use_hold", "use_region_width", "use_region_height", "use_region_x", "use_region_y"),
     "outpaint": ("use_factor", "use_keep"),
     "freeze": ("use_at", "use_hold", "use_ease"),
 }
@@ -420,6 +421,9 @@ def _for_engine(settings: Any) -> dict[str, Any]:
         "network_height": settings.network_height,
         "fit": settings.fit,
         "true_pixels": settings.true_pixels,
+        "overlap": settings.overlap if settings.use_overlap else None,
+        "focus_x": settings.focus_x if settings.use_focus else None,
+        "focus_y": settings.focus_y if settings.use_focus else None,
         "cache": settings.cache,
         "plan": settings.plan,
         "compile": settings.compile,

@@ -335,7 +335,16 @@ def _folder(request: Request) -> str:
 
 
 def _stem(shot: Shot) -> str:
-    return takes.stem(shot.job.origin.strip, shot.job.origin.camera)
+    """Where the use makes the path, its word says more than the camera's name. In English: files move between users."""
+    camera, use = shot.job.origin.camera, shot.job.use
+    if use.makes_target:
+        camera = _WORDS[use.kind]
+    elif use.kind in _WORDS:
+        camera = f"{camera}_{_WORDS[use.kind]}"
+    return takes.stem(shot.job.origin.strip, camera)
+
+
+_WORDS = {"stabilise": "stabilised", "lock": "locked", "closer": "closer", "outpaint": "wider", "freeze": "frozen"}
 
 
 def _export(request: Request, path: str) -> Generator[Step, None, list[str]]:

@@ -41,6 +41,7 @@ class Told:
     Attributes:
         engine: what made it.
         camera: the target camera's name.
+        use: what it is for, one of contract.USES; empty for a plain move of the camera.
         seed: None where it is not told.
         frames: how many.
         seconds: how long the work took.
@@ -50,6 +51,7 @@ class Told:
 
     engine: str = ""
     camera: str = ""
+    use: str = ""
     seed: int | None = None
     frames: int = 0
     seconds: float = 0.0
@@ -230,6 +232,7 @@ def _parsed(job: str, result: str) -> Told:
     return Told(
         engine=engine,
         camera=_word(origin.get("camera")),
+        use=_word(_inside(asked, "use").get("kind")),
         seed=int(seed) if seed is not None else None,
         frames=int(_number(came.get("frames")) or 0),
         seconds=float(_number(came.get("seconds")) or 0),

@@ -7,7 +7,7 @@ from typing import Any
 
 import bpy
 
-from . import compat, drawing, request, take_list, take_work, tasks, telling
+from . import compat, drawing, request, take_list, take_work, tasks, telling, use_words
 from .request import GENERATES
 from .texts import plural, tr
 from .ties import list_takes
@@ -151,10 +151,14 @@ def _number(take: take_list.Take) -> str:
 
 
 def _maker(context: bpy.types.Context, take: take_list.Take) -> str:
-    """The engine, and the seed where it counts; where there is no room for both, the seed, as only one has it."""
-    name = _ENGINES.get(take.told.engine, take.told.engine)
+    """The engine, and the seed where it counts; where there is no room for both, the seed, as only one has it. What a
+    take is for says more than what made it.
+    """
+    name, use = _ENGINES.get(take.told.engine, take.told.engine), use_words.word(take.told.use)
     if take.told.engine not in GENERATES or take.told.seed is None:
-        return name
+        return use[:1].upper() + use[1:] or name
+    if use:
+        return tr("{use}, seed {seed}").format(use=use[:1].upper() + use[1:], seed=take.told.seed)
     whole = tr("{engine}, {seed}").format(engine=name, seed=take.told.seed)
     scale = context.preferences.system.ui_scale
     room = context.region.width - _BESIDE_MAKER * scale
@@ -165,6 +169,8 @@ def _details(context: bpy.types.Context, layout: bpy.types.UILayout, take: take_
     """What has no room in its row."""
     told = take.told
     parts = [told.camera]
+    if use_words.word(told.use):
+        parts += [use_words.word(told.use), _ENGINES.get(told.engine, told.engine)]
     if told.engine in GENERATES and told.seed is not None:
         parts.append(tr("seed {seed}").format(seed=told.seed))
     if told.frames:

@@ -136,8 +136,10 @@ def _depth(job: Job) -> dict[str, Any]:
 
 
 def _generation(generation: Generation) -> dict[str, Any]:
-    same = ("prompt", "negative_prompt", "quality", "steps", "guidance", "fit", "cache", "plan", "compile")
-    same += ("overlap", "focus_x", "focus_y")
+    same = (
+        *("prompt", "negative_prompt", "quality", "steps", "guidance", "fit", "cache", "plan", "compile"),
+        *("overlap", "focus_x", "focus_y"),
+    )
     network = {f"network_{name}": getattr(generation, name) for name in ("frames", "width", "height")}
     return {name: getattr(generation, name) for name in same} | network
 
@@ -221,11 +223,14 @@ def _restore_engine(settings: Any, asked: Request) -> Iterator[str]:
     same = ("prompt", "quality", "network_frames", "network_width", "network_height", "fit", "cache", "plan", "compile")
     for name in same:
         setattr(settings, name, getattr(asked, name))
-    for name in ("negative_prompt", "steps", "guidance"):
+    for name in ("negative_prompt", "steps", "guidance", "overlap"):
         value = getattr(asked, name)
         setattr(settings, f"use_{name}", value is not None)
         if value is not None:
             setattr(settings, name, value)
+    settings.use_focus = asked.focus_x is not None or asked.focus_y is not None
+    settings.focus_x = 0.5 if asked.focus_x is None else asked.focus_x
+    settings.focus_y = 0.5 if asked.focus_y is None else asked.focus_y
 
 
 def _restore_use(settings: Any, asked: Request) -> None:

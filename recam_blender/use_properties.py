@@ -7,6 +7,21 @@ import bpy
 from ..backend import contract
 
 
+def _keep_inside(settings: bpy.types.PropertyGroup, _context: bpy.types.Context) -> None:
+    """The part within the footage: its place gives way to its size. Set only where it changes, as that calls this."""
+    for place, size in (("use_region_x", "use_region_width"), ("use_region_y", "use_region_height")):
+        most = max(0.0, 1.0 - getattr(settings, size))
+        if getattr(settings, place) > most + 1e-6:
+            setattr(settings, place, most)
+
+
+def _round_overlap(settings: bpy.types.PropertyGroup, _context: bpy.types.Context) -> None:
+    """To 0 or the nearest 4k + 1, and less than the network's frames."""
+    nearest = min(max(0, (settings.overlap + 1) // 4 * 4 + 1), settings.network_frames - 4) if settings.overlap else 0
+    if settings.overlap != max(0, nearest):
+        settings.overlap = max(0, nearest)
+
+
 class UseSettings:
     """Mixed into the scene's settings."""
 
@@ -83,16 +98,36 @@ class UseSettings:
         max=10_000,
     )
     use_region_x: bpy.props.FloatProperty(  # type: ignore[valid-type]
-        name="Left", description="Left edge of the part, as a share of the footage", default=0.25, min=0.0, max=1.0
+        name="Left",
+        description="Left edge of the part, as a share of the footage's width",
+        default=0.25,
+        min=0.0,
+        max=1.0,
+        update=_keep_inside,
     )
     use_region_y: bpy.props.FloatProperty(  # type: ignore[valid-type]
-        name="Top", description="Top edge of the part, as a share of the footage", default=0.25, min=0.0, max=1.0
+        name="Top",
+        description="Top edge of the part, as a share of the footage's height",
+        default=0.25,
+        min=0.0,
+        max=1.0,
+        update=_keep_inside,
     )
     use_region_width: bpy.props.FloatProperty(  # type: ignore[valid-type]
-        name="Width", description="Of the part, as a share of the footage", default=0.5, min=0.02, max=1.0
+        name="Width",
+        description="Of the part, as a share of the footage's",
+        default=0.5,
+        min=0.02,
+        max=1.0,
+        update=_keep_inside,
     )
     use_region_height: bpy.props.FloatProperty(  # type: ignore[valid-type]
-        name="Height", description="Of the part, as a share of the footage", default=0.5, min=0.02, max=1.0
+        name="Height",
+        description="Of the part, as a share of the footage's",
+        default=0.5,
+        min=0.02,
+        max=1.0,
+        update=_keep_inside,
     )
     use_closer_by: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="By",
@@ -122,4 +157,37 @@ class UseSettings:
         name="Keep the Footage",
         description="The footage itself is kept inside, pixel for pixel",
         default=contract.Use.keep,
+    )
+    use_overlap: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Overlap", description="Say how many frames the windows of a long strip share"
+    )
+    overlap: bpy.props.IntProperty(  # type: ignore[valid-type]
+        name="Overlap",
+        description="Frames that two windows of a strip longer than the network's frames share; 0: no windows, the "
+        "strip is thinned out",
+        default=17,
+        min=0,
+        soft_max=41,
+        max=2001,
+        step=4,
+        update=_round_overlap,
+    )
+    use_focus: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Focus", description="Say where the middle of what the network must see is, where it crops the footage"
+    )
+    focus_x: bpy.props.FloatProperty(  # type: ignore[valid-type]
+        name="Focus X",
+        description="From the left edge, as a share of the footage's width",
+        default=0.5,
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
+    )
+    focus_y: bpy.props.FloatProperty(  # type: ignore[valid-type]
+        name="Focus Y",
+        description="From the top edge, as a share of the footage's height",
+        default=0.5,
+        min=0.0,
+        max=1.0,
+        subtype="FACTOR",
     )

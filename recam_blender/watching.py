@@ -17,14 +17,14 @@ from typing import Any
 
 import bpy
 import numpy as np
-import numpy.typing as npt
 from bpy.app.handlers import persistent
 
 from ..backend import contract
-from ..backend.cameras import arrays
-from . import compat, movement, planning, sampling, stage
+from ..backend.contract import Trajectory
+from . import compat, movement, paths, planning, sampling, stage
 from .errors import ReCamError
 from .movement import Movement
+from .paths import Path
 from .planning import Step
 from .request import Request, chosen_footage, from_settings, why_no_footage
 from .texts import later
@@ -47,28 +47,6 @@ _BUSY_SECONDS = 0.01
 
 _REDRAWN = ("SEQUENCE_EDITOR", "VIEW_3D")
 
-Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class Path:
-    """A camera over some frames, as it would be drawn.
-
-    Attributes:
-        name: the camera's.
-        frames: of the scene that it moves in.
-        matrices: (n, 4, 4) camera to world in Blender's axes (it looks along -z) and units, without scale.
-        corners: (n, 4) left, right, bottom and top of the picture at distance 1, so that a corner of a frustum is
-            matrix @ (left * d, bottom * d, -d).
-        millimetres: (n,) focal length on the camera's own sensor.
-    """
-
-    name: str
-    frames: tuple[float, ...]
-    matrices: Floats
-    corners: Floats
-    millimetres: Floats
-
 
 @dataclass(frozen=True, eq=False)
 class Seen:
@@ -83,9 +61,11 @@ class Seen:
         camera_scene: the scene that the cameras move in.
         unit: metres per unit of that scene.
         offset: a frame of that scene, less the frame of the timeline at the same instant.
-        targets: the target cameras, one per cut.
+        targets: the target cameras, one per cut; as takes are seen, where a use or the source makes the way they go.
         source: the source camera over all the frames; None where none is chosen.
         movement: of the first target.
+        use: what the take is for, in a part of a sentence; empty where it is for the camera's own move.
+        unsolved: the way that the take's camera goes is not known: it is made from one that is yet to be solved.
         trouble: why it cannot be known, as a sentence; empty where it is.
         stamp: another one when something has changed that a take would show.
     """
@@ -102,6 +82,8 @@ class Seen:
     targets: tuple[Path, ...] = ()
     source: Path | None = None
     movement: Movement | None = None
+    use: str = ""
+    unsolved: bool = False
     trouble: str = ""
     stamp: str = ""
 
@@ -206,18 +188,28 @@ def _look(name: str) -> Generator[Step, None, Seen]:
         told |= {"start": start, "stop": stop, "camera_scene": camera_scene.name, "offset": offset, "unit": scale}
         place = (asked, compat.span(strip), compat.content_start(strip), scale, camera_scene.name, offset)
         frames = tuple(offset + each for each in _thinned(start, stop))
-        paths = []
-        for camera, filmed in _cuts(asked, camera_scene, frames):
-            paths.append((yield from _path(camera_scene.name, camera, filmed, size)))
+        filmed = []
+        for camera, covered in _cuts(asked, camera_scene, frames):
+            filmed.append((camera, covered, (yield from _sampled(camera_scene.name, camera, covered, size))))
             camera_scene = planning.find_scene(told["camera_scene"])
         source = None
         if asked.source_camera:
-            source = yield from _path(camera_scene.name, asked.source_camera, frames, size)
+            shot = yield from _sampled(camera_scene.name, asked.source_camera, frames, size)
+            source = paths.path_of(planning.find_scene(camera_scene.name), asked.source_camera, frames, shot)
+        made = yield from paths.of_takes(asked, camera_scene.name, offset, rate, filmed, source)
     except (ReCamError, contract.ContractError) as error:
         return Seen(**told, trouble=str(error))
-    moved = movement.of(paths[0].matrices, paths[0].millimetres, scale)
-    stamp = _stamp(place, [*paths, *([source] if source else [])])
-    return Seen(**told, targets=tuple(paths), source=source, movement=moved, stamp=stamp)
+    moved = movement.of(made[0].matrices, made[0].millimetres, scale)
+    stamp = _stamp(place, [*made, *([source] if source else [])])
+    return Seen(
+        **told,
+        targets=tuple(made),
+        source=source,
+        movement=moved,
+        use=paths.use_of(asked, made[0], offset, size),
+        unsolved=asked.source_from == "footage" and source is None and asked.use in ("stabilise", "lock"),
+        stamp=stamp,
+    )
 
 
 def _cuts(asked: Request, scene: bpy.types.Scene, frames: tuple[float, ...]) -> list[tuple[str, tuple[float, ...]]]:
@@ -230,28 +222,23 @@ def _cuts(asked: Request, scene: bpy.types.Scene, frames: tuple[float, ...]) -> 
     return [(each.camera.name, frames[each.start : each.stop]) for each in found if each.camera]
 
 
-def _path(scene_name: str, name: str, frames: tuple[float, ...], size: tuple[int, int]) -> Generator[Step, None, Path]:
-    matrices: list[Floats] = []
-    lenses: list[Floats] = []
+def _sampled(
+    scene_name: str, name: str, frames: tuple[float, ...], size: tuple[int, int]
+) -> Generator[Step, None, Trajectory]:
+    parts: list[Trajectory] = []
     done, count = 0, _FIRST_FRAMES
     while True:
         scene = planning.find_scene(scene_name)
         camera = planning.find_camera(scene, name)
         width, height = size if all(size) else (scene.render.resolution_x, scene.render.resolution_y)
         view, began = sampling.View(camera, width, height), time.monotonic()
-        (part,) = sampling.sample_trajectories(scene, [view], frames[done : done + count], gently=True)
-        matrices += [sampling.matrix_world_from_pose(each, scene) for each in part.poses]
-        lenses.append(arrays(part)[1])
+        parts += sampling.sample_trajectories(scene, [view], frames[done : done + count], gently=True)
         done += count
         if done >= len(frames):
-            break
+            return paths.joined(parts)
         # As many as there is time for in a step, by what these have taken.
         count = max(1, int(_STEP_SECONDS * count / max(time.monotonic() - began, 1e-4)))
         yield Step(contract.Progress(phase=later("Reading the camera"), step=done, total=len(frames)))
-    fx, fy, cx, cy = np.concatenate(lenses).T
-    corners = np.stack([-cx / fx, (width - cx) / fx, (cy - height) / fy, cy / fy], axis=-1)
-    per_millimetre = sampling.focal_intrinsics(scene, camera, 1.0, width=width, height=height).fx
-    return Path(camera.name, frames, np.stack(matrices), corners, fx / per_millimetre)
 
 
 def _thinned(start: int, stop: int) -> list[int]:
@@ -261,10 +248,10 @@ def _thinned(start: int, stop: int) -> list[int]:
     return frames if frames[-1] == stop - 1 else [*frames, stop - 1]
 
 
-def _stamp(told: tuple[Any, ...], paths: list[Path]) -> str:
-    names = [(each.name, each.frames[0], each.frames[-1]) for each in paths]
+def _stamp(told: tuple[Any, ...], drawn: list[Path]) -> str:
+    names = [(each.name, each.frames[0], each.frames[-1]) for each in drawn]
     digest = hashlib.sha256(repr((told, names)).encode(errors="surrogateescape"))
-    for path in paths:
+    for path in drawn:
         # To what can be seen: a constraint's rounding must not make every look a new one.
         digest.update(np.round(path.matrices, 5).tobytes())
         digest.update(np.round(path.corners, 6).tobytes())

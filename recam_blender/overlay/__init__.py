@@ -9,7 +9,7 @@ from typing import Any
 
 import bpy
 
-from . import draw, pens, picture, state, strip_bar
+from . import draw, pens, picture, regions, state, strip_bar
 from .state import (
     Picture,
     Shares,
@@ -41,8 +41,8 @@ __all__ = [
 
 CLASSES: tuple[Any, ...] = ()
 
-_drawn: list[tuple[Any, Any]] = []
-"""The kinds of editors that something is drawn in, and what takes it away."""
+_drawn: list[tuple[Any, str, Any]] = []
+"""The kinds of editors and of their regions that something is drawn in, and what takes it away."""
 
 
 def register() -> None:
@@ -51,20 +51,22 @@ def register() -> None:
     if bpy.app.background:
         return
     view, edit = bpy.types.SpaceView3D, bpy.types.SpaceSequenceEditor
-    for space, function, stage in (
-        (view, draw.lines, "POST_VIEW"),
-        (view, picture.draw, "POST_PIXEL"),
-        (view, draw.words, "POST_PIXEL"),
-        (edit, strip_bar.draw, "POST_PIXEL"),
+    for space, function, region, stage in (
+        (view, draw.lines, "WINDOW", "POST_VIEW"),
+        (view, picture.draw, "WINDOW", "POST_PIXEL"),
+        (view, regions.draw_view, "WINDOW", "POST_PIXEL"),
+        (view, draw.words, "WINDOW", "POST_PIXEL"),
+        (edit, strip_bar.draw, "WINDOW", "POST_PIXEL"),
+        (edit, regions.draw_preview, "PREVIEW", "POST_PIXEL"),
     ):
-        _drawn.append((space, space.draw_handler_add(function, (), "WINDOW", stage)))
+        _drawn.append((space, region, space.draw_handler_add(function, (), region, stage)))
 
 
 def unregister() -> None:
     """Leave nothing drawn, and nothing on the graphics card."""
     while _drawn:
-        space, handle = _drawn.pop()
-        space.draw_handler_remove(handle, "WINDOW")
+        space, region, handle = _drawn.pop()
+        space.draw_handler_remove(handle, region)
     if state.after_load in bpy.app.handlers.load_post:
         bpy.app.handlers.load_post.remove(state.after_load)
     state.clear()

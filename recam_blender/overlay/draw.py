@@ -14,8 +14,9 @@ import bpy
 import gpu
 import numpy as np
 
+from ..paths import Path
 from ..texts import tr
-from ..watching import Path, Seen
+from ..watching import Seen
 from . import frusta, pens, state, where
 
 _PATH, _FRUSTUM, _CURRENT = 2.0, 1.0, 2.0

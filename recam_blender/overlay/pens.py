@@ -130,6 +130,17 @@ def rectangle(x: float, y: float, width: float, height: float, colour: Colour) -
     batch_for_shader(shader, "TRI_STRIP", {"pos": corners}).draw(shader)
 
 
+def outline(corners: Sequence[tuple[float, float]], colour: Colour, thick: float) -> None:
+    """Draw a closed line through these, in pixels of the region."""
+    shader = _shader("POLYLINE_UNIFORM_COLOR")
+    closed = [(x, y, 0.0) for x, y in (*corners, corners[0])]
+    shader.bind()
+    shader.uniform_float("viewportSize", gpu.state.viewport_get()[2:])
+    shader.uniform_float("lineWidth", thick)
+    shader.uniform_float("color", colour)
+    batch_for_shader(shader, "LINE_STRIP", {"pos": closed}).draw(shader)
+
+
 def texture(picture: Any, x: float, y: float, width: float, height: float) -> None:
     """Draw one, as its values stand, in pixels of the region."""
     shader, batch = _picture()

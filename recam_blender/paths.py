@@ -1,0 +1,168 @@
+"""Cameras over some frames, as they are drawn; and the way that a take's camera goes where its use makes one."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import bpy
+import numpy as np
+import numpy.typing as npt
+
+from ..backend import contract
+from ..backend.cameras import arrays, resized, source_of
+from ..backend.cameras.applied import target_of
+from ..backend.cameras.trajectory import resample
+from ..backend.contract import Progress, Trajectory
+from . import planning, sampling, use_limits, use_words
+from .planning import Step
+from .request import Request
+from .texts import later
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Path:
+    """A camera over some frames, as it would be drawn.
+
+    Attributes:
+        name: the camera's.
+        frames: of the scene that it moves in.
+        matrices: (n, 4, 4) camera to world in Blender's axes (it looks along -z) and units, without scale.
+        corners: (n, 4) left, right, bottom and top of the picture at distance 1, so that a corner of a frustum is
+            matrix @ (left * d, bottom * d, -d).
+        millimetres: (n,) focal length on the camera's own sensor.
+        trajectory: the same in the contract's axes.
+    """
+
+    name: str
+    frames: tuple[float, ...]
+    matrices: Floats
+    corners: Floats
+    millimetres: Floats
+    trajectory: Trajectory | None = None
+
+
+def path_of(scene: bpy.types.Scene, name: str, frames: tuple[float, ...], filmed: Trajectory) -> Path:
+    """How a camera of this scene would be drawn that goes as ``filmed`` says."""
+    fx, fy, cx, cy = arrays(filmed)[1].T
+    width, height = filmed.width, filmed.height
+    corners = np.stack([-cx / fx, (width - cx) / fx, (cy - height) / fy, cy / fy], axis=-1)
+    camera = planning.find_camera(scene, name)
+    per_millimetre = sampling.focal_intrinsics(scene, camera, 1.0, width=width, height=height).fx
+    matrices = np.stack([sampling.matrix_world_from_pose(each, scene) for each in filmed.poses])
+    return Path(name, frames, matrices, corners, fx / per_millimetre, filmed)
+
+
+def joined(parts: Sequence[Trajectory]) -> Trajectory:
+    """One after another."""
+    return dataclasses.replace(
+        parts[0],
+        poses=tuple(pose for part in parts for pose in part.poses),
+        intrinsics=tuple(each for part in parts for each in part.intrinsics),
+    )
+
+
+def is_made(asked: Request) -> bool:
+    """Whether the take's camera goes another way than the target camera, which only says where that begins."""
+    return asked.relative or contract.Use(kind=asked.use).makes_target
+
+
+def of_takes(
+    asked: Request,
+    scene_name: str,
+    offset: float,
+    rate: Fraction,
+    filmed: Sequence[tuple[str, tuple[float, ...], Trajectory]],
+    source: Path | None,
+) -> Generator[Step, None, list[Path]]:
+    """The ways that the cameras of takes go, one after each step.
+
+    Args:
+        asked: what for.
+        scene_name: of the scene that the cameras move in.
+        offset: a frame of that scene, less the frame of the timeline at the same instant.
+        rate: of the timeline.
+        filmed: for each cut the target camera's name, the frames that it films, and where it is at them.
+        source: the camera that shot the footage, over all the frames.
+    """
+    found = []
+    for name, frames, target in filmed:
+        start, count = _covered(frames, offset)
+        use_limits.check(asked.use_from(start, count), start, count, (target.width, target.height))
+        scene = planning.find_scene(scene_name)
+        if is_made(asked):
+            lens = None
+            if asked.lens and source is None:
+                size = {"width": target.width, "height": target.height}
+                lens = sampling.focal_intrinsics(scene, planning.find_camera(scene, name), asked.lens, **size)
+            target = _made(asked, target, _part(source, frames), lens, frames, offset, rate)
+            yield Step(Progress(phase=later("Reading the camera"), step=len(frames), total=len(frames)))
+            scene = planning.find_scene(scene_name)
+        found.append(path_of(scene, name, frames, target))
+    return found
+
+
+def use_of(asked: Request, path: Path, offset: float, size: tuple[int, int]) -> str:
+    """What a take is for, in a part of a sentence, where the footage has that size; empty for a plain move."""
+    start, count = _covered(path.frames, offset)
+    use = asked.use_from(start, count)
+    pixels = (asked.width or size[0]) / max(1.0, use.region.width * size[0])
+    return use_words.told(use, start, use_limits.instants(use, count), pixels)
+
+
+def _covered(frames: tuple[float, ...], offset: float) -> tuple[int, int]:
+    """The first timeline frame, and how many there are."""
+    return round(frames[0] - offset), round(frames[-1] - frames[0]) + 1
+
+
+def _part(path: Path | None, frames: tuple[float, ...]) -> Trajectory | None:
+    """Of these frames alone."""
+    if path is None or path.trajectory is None:
+        return None
+    first = path.frames.index(frames[0])
+    kept = slice(first, first + len(frames))
+    whole = path.trajectory
+    return dataclasses.replace(whole, poses=whole.poses[kept], intrinsics=whole.intrinsics[kept])
+
+
+def _made(
+    asked: Request,
+    target: Trajectory,
+    source: Trajectory | None,
+    lens: contract.Intrinsics | None,
+    frames: tuple[float, ...],
+    offset: float,
+    rate: Fraction,
+) -> Trajectory:
+    """The way of one take's camera. A source camera that is yet to be solved is taken to stand still."""
+    start, count = _covered(frames, offset)
+    width, height = (asked.width, asked.height) if asked.width else (target.width, target.height)
+    job = contract.Job(
+        footage=contract.Footage(
+            kind="movie",
+            files=("unread",),
+            frames=tuple(range(len(frames))),
+            width=target.width,
+            height=target.height,
+        ),
+        target=resized(target, width, height),
+        source=source,
+        lens=lens,
+        subject_distance=asked.subject_distance,
+        relative=asked.relative,
+        use=use_limits.fewer(asked.use_from(start, count), count, len(frames)),
+        output=contract.Output(
+            path="unwritten.mp4", width=width, height=height, rate=rate * use_limits.share(count, len(frames))
+        ),
+    )
+    return target_of(job, source_of(job))
+
+
+def at(path: Path, frame: float) -> Trajectory:
+    """One pose of a path: where its camera is at a frame of its scene, which may lie between those that were read."""
+    assert path.trajectory is not None
+    return resample(path.trajectory, [float(np.interp(frame, path.frames, np.arange(len(path.frames))))])
