@@ -48,7 +48,9 @@ NO_TROUBLE = (
     "As the source camera has it.",
     "Depth is guessed from the picture: ground, what stands on it and what moves, as a shallow relief.",
     "Depth is estimated by the network in … on …, and scaled so that the subject is … m away.",
+    "Made camera … from ….",
     "Made camera … in scene ….",
+    "Made cameras … from ….",
     "Made the text …: open a Text Editor and choose it there to write the prompt.",
     "Move … and its record to the trash?",
     "Move …, its mask and its record to the trash?",
@@ -95,6 +97,7 @@ NO_TROUBLE = (
     "Used where it lies: 1 model.",
     "Used where they lie: … models.",
     "Used where they lie: ….",
+    "Wrote … frames to ….",
     "no JSON: …",  # ends a sentence of the contract's
     "torch for …: …",
     "used where it lies: …",

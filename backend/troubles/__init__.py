@@ -9,7 +9,21 @@ from __future__ import annotations
 
 import functools
 
-from . import cameras, depth, doubts, estimates, footage, installing, models, notes, settings, shell, solving, takes
+from . import (
+    cameras,
+    depth,
+    doubts,
+    estimates,
+    footage,
+    installing,
+    models,
+    notes,
+    settings,
+    shell,
+    solving,
+    takes,
+    trajectories,
+)
 from .entry import Entry, Group
 
 __all__ = ["GROUPS", "PAGE", "Entry", "Group", "find"]
@@ -18,6 +32,7 @@ GROUPS: tuple[Group, ...] = (
     installing.GROUP,
     footage.GROUP,
     cameras.GROUP,
+    trajectories.GROUP,
     solving.GROUP,
     depth.GROUP,
     estimates.GROUP,

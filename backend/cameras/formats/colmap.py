@@ -119,8 +119,10 @@ def read(folder: str, suffix: str, camera: str | None) -> Track:
     track = on_one_size(track, [(each.width, each.height) for each in used])
     bent = sorted({each.model.name for each in used if any(each.parameters[each.model.focals + 2 :])})
     if bent:
-        left = "is left out: undistort the footage to match (COLMAP's image_undistorter)."
-        track = track.telling(f"The lens is distorted ({', '.join(bent)}), which a take's cannot be: that {left}")
+        track = track.telling(
+            f"The lens is distorted ({', '.join(bent)}), which a take's cannot be: that is left out. Undistort the "
+            "footage to match (COLMAP's image_undistorter)."
+        )
     return track
 
 
@@ -266,16 +268,16 @@ def content(trajectory: Trajectory, suffix: str, first: int) -> tuple[dict[str, 
 def _as_text(
     size: tuple[int, int], lenses: Array, table: Array, used: list[int], pictures: list[str]
 ) -> dict[str, bytes]:
-    cameras = ["# Camera list with one line of data per camera:", "#   CAMERA_ID, MODEL, WIDTH, HEIGHT, PARAMS[]"]
-    cameras += [f"# Number of cameras: {len(lenses)}"]
+    cameras = ["# Camera list with one line of data per camera", "#   CAMERA_ID, MODEL, WIDTH, HEIGHT, PARAMS[]"]
+    cameras += [f"# Number of cameras {len(lenses)}"]
     for index, lens in enumerate(lenses):
         cameras.append(f"{index + 1} PINHOLE {size[0]} {size[1]} {_joined(lens)}")
-    images = ["# Image list with two lines of data per image:"]
+    images = ["# Image list with two lines of data per image"]
     images += ["#   IMAGE_ID, QW, QX, QY, QZ, TX, TY, TZ, CAMERA_ID, NAME", "#   POINTS2D[] as (X, Y, POINT3D_ID)"]
     images += [f"# Number of images: {len(table)}, mean observations per image: 0"]
     for index, (row, lens_used, name) in enumerate(zip(table, used, pictures, strict=True)):
         images += [f"{index + 1} {_joined(row)} {lens_used + 1} {name}", ""]
-    points = ["# 3D point list with one line of data per point:"]
+    points = ["# 3D point list with one line of data per point"]
     points += ["#   POINT3D_ID, X, Y, Z, R, G, B, ERROR, TRACK[] as (IMAGE_ID, POINT2D_IDX)", "# Number of points: 0"]
     texts = {"cameras": cameras, "images": images, "points3D": points}
     return {name: ("\n".join(text) + "\n").encode() for name, text in texts.items()}
