@@ -132,6 +132,39 @@ GROUP = Group(
             ),
         ),
         Entry(
+            title="The footage's shape is not the network's",
+            text=(
+                "Footage of another shape than the network's frame is cropped, or padded with its mirror image. **Fit** "
+                "chooses between the two, and a focus says what a crop must keep."
+            ),
+            messages=(
+                (
+                    "The footage's shape is far from the network's (…x…): it was shown whole, as …x… with its mirror "
+                    "image around, and the take is no sharper than that. The fit 'crop' is sharper and shows less."
+                ),
+                "Of the footage's … the network was shown … to …, by …; the rest was cropped.",
+            ),
+        ),
+        Entry(
+            title="Original pixels, and what fills them",
+            text=(
+                "What was filmed is kept where its depth is trusted. What another engine draws is put in line with it, "
+                "which goes as far as the two show the same."
+            ),
+            messages=(
+                "… of the take are the footage's own pixels, … in frame …; the rest is drawn by ….",
+                (
+                    "Without depth the footage's own pixels are only trusted where the target camera stands where the "
+                    "source camera does: all of … of the … frames is drawn by …, wholly or in part; choose a depth to "
+                    "keep more."
+                ),
+                (
+                    "What … drew differs too much from what was filmed in …: it could not be put in line there, and "
+                    "its parts may not fit; look at them, try another seed, or switch original pixels off."
+                ),
+            ),
+        ),
+        Entry(
             title="Frames, time and size of the network",
             text=(
                 "The network makes 81 frames at once. Longer strips are drawn in windows, each of which goes on from "
