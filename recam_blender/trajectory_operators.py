@@ -46,7 +46,7 @@ class RECAM_OT_import_trajectory(bpy.types.Operator):
     """Make a camera that is keyframed as one in a file: ReCam, ReCamMaster, RealEstate10K, CameraCtrl, TUM, COLMAP, nerfstudio or instant-ngp"""  # noqa: E501 - one line, as Blender shows it
 
     bl_idname = "recam.import_trajectory"
-    bl_label = "Import Camera Trajectory"
+    bl_label = "Import Trajectory"
     bl_options = {"REGISTER", "UNDO", "PRESET"}
 
     # Not kept for the next time: Blender would take it for one that was dropped.
@@ -158,7 +158,7 @@ class RECAM_OT_export_trajectory(bpy.types.Operator):
     """Write the scene's camera, as it is at each frame, to a file: ReCam, ReCamMaster, RealEstate10K, CameraCtrl, TUM, COLMAP, nerfstudio or instant-ngp"""  # noqa: E501 - one line, as Blender shows it
 
     bl_idname = "recam.export_trajectory"
-    bl_label = "Export Camera Trajectory"
+    bl_label = "Export Trajectory"
     bl_options = {"PRESET"}
 
     filepath: bpy.props.StringProperty(  # type: ignore[valid-type]
@@ -310,7 +310,8 @@ def _select(context: bpy.types.Context, cameras: list[bpy.types.Object]) -> None
     for each in cameras:
         if each.name in layer.objects:
             each.select_set(True, view_layer=layer)
-            layer.objects.active = each
+    if cameras[0].name in layer.objects:
+        layer.objects.active = cameras[0]
     if context.scene.camera is None:
         context.scene.camera = cameras[0]
 
