@@ -19,7 +19,7 @@ import numpy.typing as npt
 from ..contract import Trajectory
 from ..engines import Image
 from ..reproject.views import Cameras, Map, between, cameras
-from . import motion_frames, motion_maps, motion_movers, motion_sweep
+from . import motion_edges, motion_frames, motion_maps, motion_movers, motion_sweep
 from .flow import Flow, FlowFinder, eight_bits
 from .motion_frames import Frames, Opened
 from .motion_movers import Seen
@@ -29,10 +29,13 @@ Floats = npt.NDArray[np.float32]
 _GAP = 0.12  # seconds between frames whose flow tells what moves
 _LEAST_PLANES, _MOST_PLANES = 24, 96
 _PLANE = 0.8  # pixels of parallax, in the frame that has most of it, from plane to plane
-_NEAREST, _NEAREST_TYPICAL = 1.35, 2.2  # times the nearest so far, and times the typical: how near planes go
+_NEAREST = 1.25  # times the nearest inverse depth so far: how near planes go
+_NEAREST_TYPICAL = (2.0, 5.0)  # times the typical: within these bounds
 _SKY = 0.01  # of the typical inverse depth: less is infinitely far
 _SAME = 0.035  # two inverse depths that differ by less, as a share, are of one surface
 _MEMORY = 5.0  # frames that what was known before counts for, at most
+_SETTLED = 3  # times that steps are looked at
+_SPECK = 30  # pixels: smaller islands are faults
 _REFINED = 2  # times
 _WINDOW = 5  # pixels along a side whose changes are taken together
 _VAGUE = 0.02  # relative error of a depth that is believed by half
@@ -94,7 +97,8 @@ class MotionDepth:
         check: Callable[[], None] = lambda: None,
     ) -> None:
         self._size = motion_frames.working_size(width, height)
-        self._cameras: Cameras = cameras(source, width, height).shrunk(*self._size)
+        shot: Cameras = cameras(source, width, height).shrunk(*self._size)
+        self._cameras = shot._replace(poses=shot.poses[:length], lenses=shot.lenses[:length])
         self._opened, self._length, self._check, self._report = opened, length, check, report
         self._width, self._height, self._distance = width, height, distance
         self._gap = max(round(_GAP * rate), 1)
@@ -197,8 +201,8 @@ class MotionDepth:
         used = groups[0] + groups[1]
         maps = np.stack([self._map(index, other).single() for other in used])
         others = np.stack([self._evened(other) for other in used])
-        own, grey = self._evened(index), self._frames.get(index).grey
-        nearest = max(self._nearest * _NEAREST, self._typical * _NEAREST_TYPICAL)
+        own, small = self._evened(index), self._frames.get(index)
+        nearest = self._typical * float(np.clip(self._nearest / self._typical * _NEAREST, *_NEAREST_TYPICAL))
         moved = motion_frames.parallaxes(self._cameras, index, np.array(used), self._typical)[0].max()
         planes = int(np.clip(moved / self._typical * nearest / _PLANE, _LEAST_PLANES, _MOST_PLANES)) // 8 * 8
         step = np.float32(nearest / (planes - 1))
@@ -207,10 +211,15 @@ class MotionDepth:
         motion_sweep.find_costs(own, others, maps, len(groups[0]), np.float32(0), step, prior, costs)
         self._check()
         total = np.empty(costs.shape, np.float32)
-        motion_sweep.make_smooth(costs, grey, total)
+        motion_sweep.make_smooth(costs, small.grey, total)
         place, cost = np.empty_like(own), np.empty_like(own)
         motion_sweep.pick(costs, total, place, cost)
-        q = np.asarray(cv2.medianBlur(place, 3) * step, np.float32)
+        place = np.asarray(cv2.medianBlur(place, 3), np.float32)
+        for _ in range(_SETTLED):
+            settled = np.empty_like(place)
+            motion_edges.settle(costs, place, small.colour, settled)
+            place = settled
+        q = _without_specks(np.asarray(cv2.medianBlur(place, 3), np.float32)) * step
         q, square = _refined(own, others, maps, q, float(step))
         # What noise in the pictures, a tenth of their contrast, makes of the depth.
         vague = 0.1 / np.sqrt(np.maximum(square, 1e-12)) / np.maximum(q, 0.05 * self._typical)
@@ -255,11 +264,11 @@ class MotionDepth:
 
     def _learn(self, known: _Known) -> None:
         """Keep in mind how far things are, for the next frame."""
-        sure = known.q[(known.weight > 0) & (known.confidence > 0.3)]
+        sure = known.q[(known.weight > 0) & (known.confidence > 0.5)]
         if sure.size < 0.05 * known.q.size:
             return
         self._typical = float(max(np.median(sure), 1e-6))
-        self._nearest = float(np.percentile(sure, 99.7))
+        self._nearest = float(np.percentile(sure, 99.5))
 
     def _look_around(self, index: int) -> None:
         """Find the typical depth before anything else is known, from flow to a frame that was taken from elsewhere."""
@@ -308,6 +317,14 @@ class MotionDepth:
             while len(self._flows) > 2 * self._gap + 2:
                 self._flows.popitem(last=False)
         return self._flows[key] if one < other else self._flows[key].reversed
+
+
+def _without_specks(place: Floats) -> Floats:
+    """Planes without small islands, which take what is behind them."""
+    coarse = np.rint(place * 16).astype(np.int16)
+    cv2.filterSpeckles(coarse, -1, _SPECK, 16 * 2)
+    islands = coarse < 0
+    return _filled(place, ~islands) if islands.any() and not islands.all() else place
 
 
 def _refined(own: Floats, others: Floats, maps: Floats, q: Floats, step: float) -> tuple[Floats, Floats]:

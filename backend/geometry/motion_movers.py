@@ -23,13 +23,17 @@ Mask = npt.NDArray[np.bool_]
 _APART = 0.9  # pixels, at the working size, that flow must differ by from a scene at rest
 _APART_PER_PIXEL = 0.06  # that many more for each pixel of the scene's own motion
 _BETTER = 3.0  # levels of 255 by which flow must show better what the frame shows
+_PERHAPS = 0.5  # of that, from which on something may move that hangs together with what does
+_SHARE = 0.15  # of what hangs together that must surely move
+_CLOSED = 9  # pixels: gaps in what moves that are closed
+_MORE = 5  # pixels that what moves is made larger by, together: its rim shows both it and what is behind
 _AROUND = 5  # pixels along a side over which that is averaged
 _SMALLEST = 3e-4  # of the frame: less is taken for a fault of the flow
 _LARGEST = 0.6  # of the frame: more is no thing that moves, but a camera that is not known
 _KEEP = 0.6  # of what was found before, carried on
 _ENTER = 0.5  # of that score, from which on something moves
 _FOOT = 0.12  # of a thing's height, from below, that is its foot
-_RIM = 4  # pixels around a thing in which its surroundings are looked at
+_RIM = 5  # pixels around a thing in which its surroundings are looked at
 
 
 class Seen(NamedTuple):
@@ -47,7 +51,7 @@ class Seen(NamedTuple):
 
 
 def judge(own: Grey, other: Grey, flow: Flow, across: Map, q: Floats) -> tuple[Mask, Mask]:
-    """Where one frame says that something moves; and where it says anything at all."""
+    """Where another frame shows that something moves; and where it does not speak against it."""
     rest = np.empty((*q.shape, 2), np.float32)
     motion_maps.motion_of(q, across.single(), rest)
     apart = np.hypot(*(flow.there - rest).transpose(2, 0, 1))
@@ -58,7 +62,10 @@ def judge(own: Grey, other: Grey, flow: Flow, across: Map, q: Floats) -> tuple[M
         error = np.abs(look(other.astype(np.float32), places(motion)) - picture)
         errors.append(cv2.blur(error, (_AROUND, _AROUND)))
     agrees = flow.agrees()
-    return agrees & (apart > most) & (errors[0] > errors[1] + _BETTER), agrees
+    better = errors[0] - errors[1]
+    surely = agrees & (apart > most) & (better > _BETTER)
+    perhaps = agrees & (apart > _PERHAPS * most) & (better > 0)
+    return surely, ~agrees | perhaps
 
 
 def find(votes: list[tuple[Mask, Mask]], before: Seen | None, back: Flow | None, colour: npt.NDArray[np.uint8]) -> Seen:
@@ -69,19 +76,19 @@ def find(votes: list[tuple[Mask, Mask]], before: Seen | None, back: Flow | None,
         before: of an earlier frame; and the flow to it.
         colour: RGB of the frame.
     """
-    moves = np.logical_and.reduce([vote | ~says for vote, says in votes])
-    moves &= np.logical_or.reduce([vote for vote, _ in votes])
-    score = moves.astype(np.float32)
+    perhaps = np.logical_and.reduce([each for _, each in votes])
+    surely = np.logical_or.reduce([each for each, _ in votes]) & perhaps
+    score = _grown(surely, perhaps).astype(np.float32)
     if before is not None and back is not None:
         kept = look(before.score, places(back.there)) * back.agrees()
         score = np.maximum(score * (1 - _KEEP) + kept * _KEEP, np.minimum(score, 0.7))
     mask = (cv2.GaussianBlur(score, (0, 0), 1.5) >= _ENTER * 0.8).astype(np.uint8)
-    mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, _disk(7))
     mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, _disk(3))
-    mask = _without_small(mask)
+    mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, _disk(_CLOSED))
+    mask = _without_small(_without_holes(mask))
     if mask.mean() > _LARGEST:
         mask[:] = 0
-    mask = cv2.dilate(mask, _disk(3))
+    mask = cv2.dilate(mask, _disk(_MORE))
     return Seen(score.astype(np.float32), mask.astype(np.bool_), np.zeros_like(score))
 
 
@@ -122,7 +129,8 @@ def stand(q: Floats, seen: Seen, before: Seen | None, back: Flow | None, across:
 def _foot(q: Floats, thing: Mask, moving: Mask) -> float:
     """The inverse depth of what is around the foot of a thing: what it stands on is right below it."""
     size = 2 * _RIM - 1
-    around = cv2.dilate(thing.astype(np.uint8), np.ones((size, size), np.uint8)).astype(np.bool_) & ~moving
+    wide = cv2.dilate(thing.astype(np.uint8), np.ones((size, size), np.uint8))
+    around = (wide > 0) & (cv2.dilate(moving.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0)
     rows = np.flatnonzero(thing.any(1))
     from_row = rows[-1] - max(int(_FOOT * len(rows)), 1)
     foot = around.copy()
@@ -132,6 +140,23 @@ def _foot(q: Floats, thing: Mask, moving: Mask) -> float:
     if not foot.any():
         return float(np.median(q))
     return float(np.percentile(q[foot], 60))
+
+
+def _grown(surely: Mask, perhaps: Mask) -> Mask:
+    """What surely moves, and what perhaps does and hangs together with it, where that is not much the larger part."""
+    count, labels = cv2.connectedComponents(perhaps.astype(np.uint8), connectivity=4)
+    sizes = np.bincount(labels.ravel(), minlength=count)
+    sure = np.bincount(labels[surely], minlength=count)
+    moves = sure > _SHARE * sizes
+    moves[0] = False
+    return np.asarray(moves[labels] | surely, np.bool_)
+
+
+def _without_holes(mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    filled = np.zeros_like(mask)
+    cv2.drawContours(filled, outlines, -1, 1, cv2.FILLED)
+    return filled
 
 
 def _without_small(mask: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

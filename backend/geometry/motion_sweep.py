@@ -20,7 +20,7 @@ from ..reproject.compiled import compiled, inlined
 
 Floats = npt.NDArray[np.float32]
 
-_AROUND = 2.5  # pixels (sigma) that a picture's brightness and contrast are taken over
+_AROUND = 1.2  # pixels (sigma) that a picture's brightness and contrast are taken over
 _NOISE = 3.0  # levels of 255: contrast below this is taken for noise
 _MOST = 1.6  # of the contrast: pictures that differ by more show different things
 _WHOLE = 120.0  # the cost of that; costs are kept as bytes
