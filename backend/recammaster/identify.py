@@ -14,7 +14,7 @@ from . import headers
 from .headers import Entry, Header, Unreadable
 
 TRANSFORMER, VAE, TEXT_ENCODER, TOKENIZER = "transformer", "vae", "text_encoder", "tokenizer"
-EMBEDDINGS, LORA, PREVIEW = "embeddings", "lora", "preview"
+EMBEDDINGS, LORA, PREVIEW, DEPTH = "embeddings", "lora", "preview", "depth"
 OTHER, BROKEN = "other", "broken"
 
 PACK_KEY = "recam_embeddings"
@@ -29,6 +29,7 @@ EXPECTED = {
     EMBEDDINGS: "A pack of encoded prompts",
     LORA: "A LoRA of few steps for Wan 2.1's network of 1.3B",
     PREVIEW: "The tiny decoder taew2_1",
+    DEPTH: "Depth Anything's network",
 }
 
 WHERE = {
@@ -44,6 +45,7 @@ WHERE = {
     LORA: "Wan2_1_self_forcing_dmd_1_3B_lora_rank_32_fp16.safetensors or "
     "Wan21_CausVid_bidirect2_T2V_1_3B_lora_rank32.safetensors from Kijai/WanVideo_comfy (huggingface.co)",
     PREVIEW: "taew2_1.safetensors or taew2_1.pth from madebyollin/taehv (github.com)",
+    DEPTH: "the folder of depth-anything/Depth-Anything-V2-Small-hf (huggingface.co)",
 }
 
 _TYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16", "F8_E4M3": "eight bits", "F8_E5M2": "eight bits"}
@@ -251,6 +253,16 @@ def _preview(header: Header, prefix: str) -> Kind:
     return kind
 
 
+# Depth
+
+
+def _depth(header: Header, prefix: str) -> Kind:
+    kind = Kind(DEPTH, "", "transformers", prefix, header)
+    if "head.conv3.weight" not in kind.tensors or "backbone.embeddings.mask_token" not in kind.tensors:
+        return _named(kind, OTHER, "a depth network of another kind (DPT), not Depth Anything's")
+    return _named(kind, DEPTH, f"Depth Anything's network, {_type(kind)}")
+
+
 # Text encoders
 
 
@@ -316,6 +328,7 @@ _SIGNATURES: dict[str, Callable[[Header, str], Kind]] = {
     "encoder.block.0.layer.0.SelfAttention.q.weight": _transformers_t5,
     "blocks.0.attn.q.weight": _wan_t5,
     "decoder.3.conv.0.weight": _preview,
+    "neck.reassemble_stage.layers.0.projection.weight": _depth,
     "input_blocks.1.0.in_layers.0.weight": _foreign("a network of another kind (Stable Diffusion)"),
     "double_blocks.0.img_attn.qkv.weight": _foreign("a network of another kind (Flux)"),
     "decoder.mid.block_1.conv1.weight": _foreign("the VAE of another model"),

@@ -18,8 +18,10 @@ from transformers import AutoModelForDepthEstimation
 from transformers.models.dpt.image_processing_pil_dpt import DPTImageProcessorPil
 
 from backend import troubles
+from backend.contract import Models
 from backend.engines import EngineError
 from backend.geometry import network, network_files, network_steady
+from backend.models import places
 from backend.models.catalogue import entry
 from backend.models.library import Library
 
@@ -357,6 +359,24 @@ def test_it_is_found_in_the_library(relative, tmp_path):
     folder.mkdir(parents=True)
     changed(relative, folder)
     assert network_files.find(library) == place, "what was not downloaded whole is not taken"
+
+
+def test_it_is_known_by_its_content(relative, tmp_path):
+    [found] = places.identified(relative).found
+    assert (found.path, found.what) == (relative, "depth")
+    assert "Depth Anything" in found.words
+    library = Library(tmp_path / "models")
+    library.add_place(relative, {found.what})
+    assert library.status(entry("depth")) == "elsewhere"
+    assert network.find(Models(folder=str(library.folder))) == str(relative)
+
+
+def test_none_is_found(tmp_path, relative, monkeypatch):
+    assert network.find(Models(folder=str(tmp_path))) is None
+    assert troubles.find(network.MISSING) is not None
+    Library(tmp_path).add_place(relative)
+    monkeypatch.setattr(network_files, "_NEEDED", ("no_such_module",))
+    assert network.find(Models(folder=str(tmp_path))) is None
 
 
 def test_the_catalogue_s_entry_has_the_files_that_are_needed():
