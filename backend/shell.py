@@ -132,8 +132,9 @@ A trajectory whose length differs from the clip's is stretched over it: its firs
 its last the last, and what lies between is interpolated. This is said on stderr. --frames cuts the take after that:
 it is the beginning of the take that the whole clip would give.
 
-A trajectory without a lens (the published one) is given that of its data, 24 mm on a sensor 23.76 mm wide, or what
---lens or --fov say. Where a trajectory has its own, --lens and --fov speak of the footage's lens only.
+A trajectory is any file of cameras that `cameras` reads. Where it has times, it is brought to the take's rate by them;
+where it has no scale, one unit is a metre. One without a lens (the published one, TUM's) is given that of the published
+data, 24 mm on a sensor 23.76 mm wide, or what --lens or --fov say. Where a trajectory has its own, --lens and --fov speak of the footage's lens only.
 
 --engine recammaster needs weights, which --models or RECAM_MODELS tell the folder of, and a large GPU or much time:
 see docs/recammaster.md.
@@ -152,7 +153,8 @@ def _add_render(commands: Any) -> None:
     clip.add_argument("--footage", metavar="CLIP", help="a movie, a picture, or a folder of numbered pictures")
     trajectory = "the target camera: any of the files that `cameras` reads; not with a --use that makes it itself"
     clip.add_argument("--trajectory", metavar="T.json", help=trajectory)
-    clip.add_argument("--camera", metavar="NAME", help="which camera of a camera_extrinsics.json (default: cam05)")
+    which = "which camera, where the file has several (default: cam05 of a camera_extrinsics.json, else the first)"
+    clip.add_argument("--camera", metavar="NAME", help=which)
     clip.add_argument("--source", metavar="S.json", help="the trajectory of the camera that shot the footage")
     clip.add_argument("--source-camera", metavar="NAME", help="as --camera, for --source")
     clip.add_argument("--engine", choices=contract.ENGINES, help="(default: reproject)")

@@ -73,7 +73,7 @@ def test_converted(typed, source, target, tmp_path):
     np.testing.assert_allclose(cameras.arrays(found.trajectory)[0], cameras.arrays(known())[0], atol=1e-9)
     assert ("is lost" in err) == (not found.has_lens)
     if {"time"} <= formats.KINDS[source].holds & formats.KINDS[target].holds:
-        assert found.rate == pytest.approx(24, rel=1e-6)
+        assert found.rate == pytest.approx(24, rel=1e-5)  # RealEstate10K counts microseconds
 
 
 def test_converted_by_its_name(typed, tmp_path):
