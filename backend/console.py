@@ -11,6 +11,8 @@ import sys
 import threading
 from typing import Any
 
+from . import ending
+
 FAILED = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -49,10 +51,12 @@ class Interrupt:
         return self
 
     def __exit__(self, *_error: object) -> None:
+        ending.tell(False)
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
     def _handle(self, number: int, _frame: object) -> None:
         if self.signal:
             raise KeyboardInterrupt
+        ending.tell(number == signal.SIGTERM)
         self.signal = number

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import __version__
+from . import __version__, ending
 from .engines import Cancelled
 from .models import locks
 
@@ -119,12 +119,15 @@ class Parts:
 
 @contextlib.contextmanager
 def parts(beside: str | Path, digest: str) -> Iterator[Parts]:
-    """What a job keeps while it runs: left where it is if the job fails, gone if it is done or was cancelled."""
+    """What a job keeps while it runs: gone if it is done or was cancelled, left where it is if it fails.
+
+    So it is where the job is given up as the process is to end: Blender is gone, or the machine shuts down.
+    """
     kept = Parts(beside, digest)
     try:
         yield kept
     except Cancelled:
-        kept.close(keep=False)
+        kept.close(keep=ending.told())
         raise
     except BaseException:
         kept.close(keep=True)

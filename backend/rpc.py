@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
-from . import __version__
+from . import __version__, ending
 from .contract import ContractError, Progress
 from .progress import Telling
 
@@ -150,6 +150,7 @@ class Server:
 
     def _end(self, code: int) -> None:
         running = self._running
+        ending.tell()
         if running is not None:
             running.cancelled.set()
         self._idle.wait(_FAREWELL)

@@ -216,10 +216,12 @@ def _in_windows(schedule: Schedule) -> str:
     windows = schedule.windows
     if len(windows) == 1:
         return ""
+    counts = [each.known for each in windows[1:]]
+    known = f"{min(counts)} to {max(counts)}" if min(counts) < max(counts) else str(counts[0])
     return (
         f"The clip is longer than what the network draws at once: {len(schedule.times)} frames were drawn in "
-        f"{len(windows)} windows of {schedule.frames}, each of which goes on from the last {windows[-1].known} frames "
-        "of the one before."
+        f"{len(windows)} windows of {schedule.frames}, each of which goes on from the last {known} frames of the one "
+        "before."
     )
 
 

@@ -101,10 +101,11 @@ class Drawing:
             As `footage`, float32, on the CPU. Its first frames are as the VAE has those that are known.
         """
         self._window, self._windows = window, windows
+        began = time.monotonic()
         latents = self._kept(footage)
         if latents is None:
             latents = self._drawn(footage, camera, known)
-            self._keep(latents)
+            self._keep(latents, time.monotonic() - began)
         else:
             self.found.append(window)
         video, self._plan = self._leaner_if_need_be(self._plan, lambda plan: self._decoded(latents, plan))
@@ -139,16 +140,20 @@ class Drawing:
 
     def _kept(self, footage: Tensor) -> Tensor | None:
         found = None if self._keeper is None else self._keeper.load(self._name)
-        latents = None if found is None else found.get("latents")
-        if latents is None or latents.dtype != np.float32 or latents.ndim != 5:
+        if found is None or found.keys() != {"latents", "seconds"}:
             return None
         frames, height, width = footage.shape[2:]
         shape = ((frames - 1) // 4 + 1, height // video.SHRINKS, width // video.SHRINKS)
-        return torch.from_numpy(latents.copy()) if latents.shape[2:] == shape and np.isfinite(latents).all() else None
+        latents = found["latents"]
+        if latents.dtype != np.float32 or latents.ndim != 5 or latents.shape[2:] != shape:
+            return None
+        self._ends = time.monotonic() + float(found["seconds"]) * (self._windows - self._window - 1)
+        return torch.from_numpy(latents)
 
-    def _keep(self, latents: Tensor) -> None:
+    def _keep(self, latents: Tensor, seconds: float) -> None:
+        # With how long it took, as the next run can tell from that alone how long the others will.
         if self._keeper is not None and torch.isfinite(latents).all():
-            self._keeper.save(self._name, {"latents": latents.numpy()})
+            self._keeper.save(self._name, {"latents": latents.numpy(), "seconds": np.array(seconds)})
 
     @property
     def _name(self) -> str:

@@ -16,13 +16,14 @@ import pytest
 from jobs import make_job
 from small_tensors import one_thread  # noqa: F401 a fixture for all tests here
 
-from backend import contract, keeping, pipeline
+from backend import contract, ending, keeping, pipeline
+from backend.console import Interrupt
 from backend.engines import Cancelled
 from backend.recammaster import sampling
 from backend.render import RenderError, render
 
 ROOT = Path(__file__).resolve().parents[2]
-COUNT, FRAMES = 30, 9
+COUNT, FRAMES, WINDOWS = 22, 9, 5
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +98,7 @@ KILLED = """
 
 def test_a_take_that_is_killed_goes_on_and_is_the_same_as_one_that_was_not(job, tmp_path, drawn):
     uninterrupted = made(job, "whole")
-    assert len(drawn) == 7
+    assert len(drawn) == WINDOWS
     (tmp_path / "job.json").write_text(json.dumps(job.to_json()))
     command = [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path / "job.json")]
     ended = subprocess.run(command, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=120)
@@ -106,9 +107,9 @@ def test_a_take_that_is_killed_goes_on_and_is_the_same_as_one_that_was_not(job, 
     drawn.clear()
     # Asked for again it has another name, as takes' numbers only go up.
     again = made(job, "take_v002")
-    assert drawn == [sampling.seed_of(0, window) for window in (3, 4, 5, 6)]
+    assert drawn == [sampling.seed_of(0, window) for window in (3, 4)]
     assert pictures(again) == pictures(uninterrupted)
-    assert any(note.startswith("3 of the 7 windows were there already") for note in again.notes)
+    assert any(note.startswith("3 of the 5 windows were there already") for note in again.notes)
     joined = [note for note in uninterrupted.notes if note.startswith("Where windows meet")]
     assert joined, "the seams are measured"
     assert set(joined) < set(again.notes), "and of the same size"
@@ -134,7 +135,7 @@ def test_a_take_that_fails_says_that_it_will_go_on(job, tmp_path, drawn, monkeyp
     assert windows_in(tmp_path) == ["1", "2", "3"]
     assert sorted(each.name for each in tmp_path.iterdir()) == [parts(tmp_path)[0].name, "clip.mp4"]
     made(job)
-    assert len(drawn) == 7, "each window was drawn once"
+    assert len(drawn) == WINDOWS, "each window was drawn once"
     assert not parts(tmp_path)
 
 
@@ -145,6 +146,43 @@ def test_a_take_that_is_cancelled_leaves_nothing_behind(job, tmp_path, drawn):
             made(job, cancelled=lambda: len(drawn) >= 3)
         assert len(drawn) == 3
         assert [each.name for each in tmp_path.iterdir()] == ["clip.mp4"]
+
+
+def test_a_take_whose_blender_is_gone_can_be_gone_on_with(job, tmp_path, drawn):
+    """The worker ends with its stdin, however Blender went: nobody has cancelled the take."""
+    command = [sys.executable, "-m", "backend", "serve"]
+    worker = subprocess.Popen(
+        command, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    request = {"jsonrpc": "2.0", "id": 1, "method": "render", "params": {"job": job.to_json()}}
+    worker.stdin.write(json.dumps(request).encode() + b"\n")
+    worker.stdin.flush()
+    for line in worker.stdout:
+        if b"window 3 of 5" in line:
+            break
+    worker.stdin.close()
+    worker.stdout.read()
+    assert worker.wait(30) == 0
+    kept = windows_in(tmp_path)
+    assert kept[:2] == ["1", "2"]
+    assert not (tmp_path / "take_v001").exists()
+    made(job)
+    assert len(drawn) == WINDOWS - len(kept)
+    assert not parts(tmp_path)
+
+
+@pytest.mark.parametrize(("number", "kept"), [(signal.SIGINT, False), (signal.SIGTERM, True)])
+def test_in_a_shell_a_take_is_cancelled_by_ctrl_c_and_only_stopped_by_a_system_that_ends(
+    job, tmp_path, drawn, number, kept
+):
+    def once(progress):
+        if len(drawn) == 2 and not interrupt.asked():
+            os.kill(os.getpid(), number)
+
+    with Interrupt() as interrupt, pytest.raises(Cancelled):
+        made(job, cancelled=interrupt.asked, report=once)
+    assert bool(parts(tmp_path)) == kept
+    assert not ending.told(), "the next take is another matter"
 
 
 def test_cancelling_a_take_before_it_goes_on_leaves_nothing_of_the_one_before(job, tmp_path):
@@ -171,7 +209,7 @@ def test_windows_of_other_weights_are_not_gone_on_with(job, tmp_path, models, dr
     try:
         drawn.clear()
         made(job)
-        assert len(drawn) == 7
+        assert len(drawn) == WINDOWS
     finally:
         os.utime(network, ns=(before.st_atime_ns, before.st_mtime_ns))
 
