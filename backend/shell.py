@@ -134,7 +134,8 @@ it is the beginning of the take that the whole clip would give.
 
 A trajectory is any file of cameras that `cameras` reads. Where it has times, it is brought to the take's rate by them;
 where it has no scale, one unit is a metre. One without a lens (the published one, TUM's) is given that of the published
-data, 24 mm on a sensor 23.76 mm wide, or what --lens or --fov say. Where a trajectory has its own, --lens and --fov speak of the footage's lens only.
+data, 24 mm on a sensor 23.76 mm wide, or what --lens or --fov say. Where a trajectory has its own, --lens and --fov
+speak of the footage's lens only.
 
 --engine recammaster needs weights, which --models or RECAM_MODELS tell the folder of, and a large GPU or much time:
 see docs/recammaster.md.
