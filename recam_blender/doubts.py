@@ -28,6 +28,7 @@ _FAR = 4.0
 _TRAVELS = 5.0
 
 _MOVE = Button("wm.call_menu", later("Add Move"), "NONE", {"name": "RECAM_MT_moves"})
+_SOLVE = Button("recam.solve_footage", later("Solve"))
 _MATCH = Button("recam.match_view", later("Match"))
 
 
@@ -241,14 +242,14 @@ def _of_footage(scene: bpy.types.Scene, seen: Seen, strip: Any) -> Iterator[Doub
             if seen.source is None
             else tr("The footage is shaky, but the source camera stands still.")
         )
-        yield Doubt(text, "ERROR", topic="shaky")
+        yield Doubt(text, "ERROR", _SOLVE, "shaky")
     elif held.kind == "smooth" and held.moves > _TRAVELS:
         text = (
             tr("The footage's camera moves, and no source camera follows it.")
             if seen.source is None
             else tr("The footage's camera moves, but the source camera stands still.")
         )
-        yield Doubt(text, "ERROR", topic="shaky")
+        yield Doubt(text, "ERROR", _SOLVE, "shaky")
 
 
 def _of_time(scene: bpy.types.Scene, seen: Seen, camera_scene: bpy.types.Scene, strip: Any) -> Iterator[Doubt]:

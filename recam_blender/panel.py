@@ -22,6 +22,8 @@ from . import (
     runtime,
     sequencer,
     setup,
+    solve_panel,
+    solving,
     tasks,
     watching,
 )
@@ -81,6 +83,8 @@ class RECAM_PT_main(bpy.types.Panel):
             drawing.paragraph(context, part, panel_uses.why_no_camera(settings))
         source = tr("From the footage") if settings.source_from == "footage" else tr("Still, at the start")
         column.prop(settings, "source_camera", icon="CAMERA_DATA", placeholder=source)
+        if tasks.running(solving.KEY) is not None:
+            solve_panel.draw_state(context, column)
         if settings.use in ("move", "freeze"):
             column.prop(settings, "relative")
         column = layout.column()

@@ -11,7 +11,7 @@ from .request import GENERATES, USES_DEPTH
 from .texts import later
 
 
-class _Settings:
+class Settings:
     """A panel of settings beneath the main one."""
 
     bl_space_type = "SEQUENCE_EDITOR"
@@ -21,7 +21,7 @@ class _Settings:
     bl_options = {"DEFAULT_CLOSED"}
 
 
-class _NetworkSettings(_Settings):
+class _NetworkSettings(Settings):
     """Such a panel for engines that generate."""
 
     @classmethod
@@ -30,7 +30,7 @@ class _NetworkSettings(_Settings):
         return compat.sequencer_scene(context).recam.engine in GENERATES
 
 
-class RECAM_PT_lens(_Settings, bpy.types.Panel):
+class RECAM_PT_lens(Settings, bpy.types.Panel):
     bl_label = "Lens and Depth"
     bl_order = 20
 
@@ -40,7 +40,7 @@ class RECAM_PT_lens(_Settings, bpy.types.Panel):
         column = layout.column()
         if settings.source_camera is None:
             optional(column, settings, "use_lens", "lens")
-        if settings.engine not in USES_DEPTH:
+        if settings.engine not in USES_DEPTH and not settings.true_pixels:
             if settings.source_camera is not None:
                 column.label(text="As the source camera has it.")
             return
@@ -52,7 +52,7 @@ class RECAM_PT_lens(_Settings, bpy.types.Panel):
             column.prop(settings, "depth_scale", text="Scale")
 
 
-class RECAM_PT_range(_Settings, bpy.types.Panel):
+class RECAM_PT_range(Settings, bpy.types.Panel):
     bl_label = "Frame Range"
     bl_order = 22
 
@@ -67,7 +67,7 @@ class RECAM_PT_range(_Settings, bpy.types.Panel):
         optional(column, settings, "use_camera_frame", "camera_frame")
 
 
-class RECAM_PT_output(_Settings, bpy.types.Panel):
+class RECAM_PT_output(Settings, bpy.types.Panel):
     bl_label = "Output"
     bl_order = 24
 

@@ -40,7 +40,7 @@ class RECAM_OT_choose_region(bpy.types.Operator):
         if edit is None or request.chosen_footage(edit) is None:
             cls.poll_message_set("Select the strip to re-shoot in the sequencer")
             return False
-        if context.window is not None and not any(True for _ in _places(context, edit)):
+        if context.window is not None and not any(True for _ in places(context, edit)):
             cls.poll_message_set("Show a preview in the sequencer (View Type), or look through the camera in a 3D view")
             return False
         return True
@@ -103,7 +103,7 @@ _held: list[tuple[int, int, int, int]] = []
 """The region that the drag began in: what is dragged beyond it still counts there."""
 
 
-def _places(context: bpy.types.Context, edit: bpy.types.Scene) -> Any:
+def places(context: bpy.types.Context, edit: bpy.types.Scene) -> Any:
     """All that shows the footage in this window: its region, and where the footage lies in it."""
     for area in context.window.screen.areas:
         if area.type not in ("SEQUENCE_EDITOR", "VIEW_3D"):
@@ -132,7 +132,7 @@ def share_at(
 
     With ``beside``, in the region that the drag began in, wherever the mouse is now.
     """
-    for region, frame in _places(context, edit):
+    for region, frame in places(context, edit):
         place = region.x, region.y, region.width, region.height
         share = frame.share(event.mouse_x - region.x, event.mouse_y - region.y)
         if beside and _held:
