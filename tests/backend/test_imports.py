@@ -26,6 +26,7 @@ FLOOR = (
     "recam.backend.models.library",
     "recam.backend.models.locks",
     "recam.backend.console",
+    "recam.backend.ending",
     "recam.backend.progress",
     "recam.backend.progressbar",
     "recam.backend.rpc",
