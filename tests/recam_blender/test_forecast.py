@@ -105,7 +105,7 @@ def test_a_strip_that_needs_an_intermediate_is_not_rendered_for_it(recam, edit, 
     assert method == "forecast"
     assert (job.footage.width, job.footage.height) == (128, 64)
     assert len(job) == shots.FRAMES
-    assert job.settings.depth.kind == "plane"
+    assert not job.settings.depth.has_files
 
 
 def test_the_job_is_the_takes_own(recam, edit, make, asked, folder):

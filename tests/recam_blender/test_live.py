@@ -96,7 +96,9 @@ def same_but_for_size(recam, job, expected):
         for name in ("fx", "fy", "cx", "cy"):
             assert getattr(mine.intrinsics[0], name) == pytest.approx(getattr(theirs.intrinsics[0], name), rel=1e-6)
     assert job.subject_distance == expected.subject_distance
-    assert job.settings.depth == expected.settings.depth
+    # What would have to be found from the footage first is a plane to a look.
+    depth = expected.settings.depth
+    assert job.settings.depth == (depth if depth.kind in ("file", "scene") else type(depth)())
 
 
 # The moment
@@ -384,3 +386,20 @@ def test_sizes_are_whole_and_cameras_fit_them(recam, edit, view, live, asked, wo
     assert max(job.output.width, job.output.height) <= 832
     (whole,) = whole_jobs(recam, edit)
     same_but_for_size(recam, job, recam.backend("foresight").moment(dataclasses.replace(whole), 2))
+
+
+@pytest.mark.parametrize("use", ["stabilise", "lock", "closer", "outpaint", "freeze"])
+def test_a_moment_of_a_use_is_the_frame_of_its_take(recam, edit, view, live, asked, work, use):
+    """Its path, and the instant that it holds."""
+    target = edit.camera
+    source = shots.add_camera(edit, "Source", move=0.4)
+    source.location.x = 0.1
+    edit.camera, settings = target, edit.recam
+    settings.source_camera, settings.depth, settings.use = source, "plane", use
+    settings.use_at, settings.use_hold, settings.use_ease = shots.START + 3, 4, 2
+    live.enable(edit)
+    whole = recam.backend("cameras.applied").applied(*whole_jobs(recam, edit))
+    for frame in (shots.START, shots.START + 5, shots.START + 9):
+        edit.frame_set(frame)
+        work()
+        same_but_for_size(recam, asked[-1], recam.backend("foresight").moment(whole, frame - shots.START))

@@ -77,7 +77,8 @@ def test_a_preset_is_for_the_scene_whose_edit_is_looked_at(recam, settings):
 def test_every_setting_is_kept_or_belongs_to_a_shot_or_a_view(recam):
     """A new setting must be thought of here."""
     shot = {"camera", "source_camera", "camera_scene", "use_camera_frame", "camera_frame", "pinned", "depth_path"}
-    shot |= {"depth_scale", "prompt", "prompt_text", "seed"}
+    shot |= {"depth_scale", "prompt", "prompt_text", "seed", "use_at", "use_focus", "focus_x", "focus_y"}
+    shot |= {"use_known", "known_frame", "known_x", "known_y", "known_distance"}
     view = {"show_path", "show_frusta", "show_numbers", "frustum_step", "frustum_size", "keep_forecast", "take_index"}
     names = {each.identifier for each in bpy.types.Scene.bl_rna.properties["recam"].fixed_type.properties}
     kept = set(recam("presets").KEPT)
