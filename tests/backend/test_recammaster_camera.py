@@ -141,11 +141,11 @@ def test_times_need_not_be_even_and_only_every_fourth_counts():
     assert camera.rows(target, None, times)[:, 11].tolist() == [0, 10.25, 29]
 
 
-def test_a_later_part_of_the_timeline_begins_at_its_own_first_frame():
+def test_a_later_part_of_the_timeline_is_told_from_the_source_there_or_from_where_it_is_taken_to_stand():
     target = trajectory([at(frame, 0, 0) for frame in range(30)])
     source = trajectory([at(0, 2 * frame, 0) for frame in range(30)])
     times = range(10, 15)
-    assert camera.rows(target, None, times)[:, 3].tolist() == [0, 4]
+    assert camera.rows(target, None, times)[:, 3].tolist() == [10, 14]
     assert camera.rows(target, source, times)[:, [3, 7]].tolist() == [[10, -20], [14, -20]]
 
 
