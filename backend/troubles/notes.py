@@ -134,8 +134,8 @@ GROUP = Group(
         Entry(
             title="The footage's shape is not the network's",
             text=(
-                "Footage of another shape than the network's frame is cropped, or padded with its mirror image. **Fit** "
-                "chooses between the two, and a focus says what a crop must keep."
+                "Footage of another shape than the network's frame is cropped, or padded with its mirror image. "
+                "**Fit** chooses between the two, and a focus says what a crop must keep."
             ),
             messages=(
                 (

@@ -13,6 +13,7 @@ Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.uint8]
 
 _FEATHER = 80  # th part of the frame's height, over which one fades into the other
+_ROWS = 256  # that are made at once, for memory's sake
 
 
 def blend(filmed: Frame, trusted: Mask, match: Match, whole: float, *, exact: bool) -> Frame:
@@ -26,17 +27,23 @@ def blend(filmed: Frame, trusted: Mask, match: Match, whole: float, *, exact: bo
         exact: let the seam lie outside of what is trusted. There the two cannot be mixed, as only one was filmed: what
             they differ by at the rim is carried on outside and fades.
     """
-    feather = max(3.0, trusted.shape[0] / _FEATHER)
+    height = trusted.shape[0]
+    feather = max(3.0, height / _FEATHER)
     shares = _shares(trusted, 0 if exact else feather) * np.float32(whole)
-    rest = shares < 1
     image = filmed.image.copy()
     white = np.float32(np.iinfo(image.dtype).max)
-    filler = match.image[rest]
-    if exact and whole == 1:
-        filler = np.clip(filler + _carried(filmed, trusted, match, white, feather)[rest], 0, 1)
-    # Where the filler's frame does not reach, the fill of what was filmed is all there is.
-    kept = (1 - (1 - shares[rest]) * match.drawn[rest])[:, None]
-    image[rest] = _mixed(filmed.image[rest].astype(np.float32) / white, filler, kept, white)
+    carried = _carried(filmed, trusted, match, white, feather) if exact and whole == 1 else None
+    for top in range(0, height, _ROWS):
+        rows = slice(top, min(top + _ROWS, height))
+        rest = shares[rows] < 1
+        if not rest.any():
+            continue
+        part, drawn = match.rows(rows.start, rows.stop)
+        filler = part[rest] if carried is None else np.clip(part[rest] + carried[rows][rest], 0, 1)
+        # Where the filler's frame does not reach, the fill of what was filmed is all there is.
+        kept = (1 - (1 - shares[rows][rest]) * drawn[rest])[:, None]
+        one = filmed.image[rows][rest].astype(np.float32) / white
+        image[rows][rest] = _mixed(one, filler, kept, white)
     return Frame(image, np.maximum(filmed.invented, np.rint(255 * (1 - shares)).astype(np.uint8)))
 
 
@@ -65,11 +72,12 @@ def _shares(trusted: Mask, feather: float) -> Floats:
 def _carried(filmed: Frame, trusted: Mask, match: Match, white: np.float32, feather: float) -> Floats:
     """What is to be added to the filler beside what is trusted, (h, w, 3 or 4): the difference at the nearest of it."""
     if trusted.all() or not trusted.any():
-        return np.zeros_like(match.image)
+        return np.zeros(filmed.image.shape, np.float32)
+    image, _ = match.rows(0, trusted.shape[0])
     away, labels = cv2.distanceTransformWithLabels(1 - trusted, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
     own = trusted > 0
-    apart = np.zeros((int(labels.max()) + 1, match.image.shape[2]), np.float32)
-    apart[labels[own]] = filmed.image[own].astype(np.float32) / white - match.image[own]
+    apart = np.zeros((int(labels.max()) + 1, image.shape[2]), np.float32)
+    apart[labels[own]] = filmed.image[own].astype(np.float32) / white - image[own]
     share = np.clip(1 - away / np.float32(feather), 0, 1)[..., None]
     carried: Floats = apart[labels] * (share * share)
     return carried

@@ -78,7 +78,7 @@ class TruePixels:
                 if filling is None:
                     return
                 self.depth_used = _both(self._filler.depth_used, warp.depth_used)
-                trusted = trust.of(index, frame)
+                trusted = trust.of(frame)
                 whole = float(wholes[index])
                 match = matcher.match(frame.image, trusted, filling.image, whole)
                 made_frame = blend(frame, trusted, match, whole, exact=self._exact)

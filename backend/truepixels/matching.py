@@ -7,7 +7,7 @@ smooth field; the colours as a gain and an offset for each channel, and what is 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
@@ -23,6 +23,8 @@ _SIDE = 512  # pixels along the longer side, for what is smooth anyway
 _LEAST = 0.02  # share of a frame that must be filmed to tell anything by
 _KEPT = 0.7  # of the fields of the frame before, so that nothing trembles
 _JUMP = 0.1  # of white: colours that change by more do so at once, as at a cut
+_STILL = 0.02  # pixels of move that are none
+_FADE = 60  # th part of the frame's height, over which the filler ends at its rim
 _SAMPLED = 3  # pixels from one that is asked for means to the next
 _POINTS = 4000  # asked for one affine map
 _WRONG = 0.12  # of white: what differs more, in line, is not the same thing
@@ -34,18 +36,44 @@ _SCALE = (0.75, 1.33)  # of the affine map that is believed
 _FAR = 0.25  # of the frame, likewise
 
 
-class Match(NamedTuple):
-    """A filler's frame in its place.
+class Match:
+    """A filler's frame in its place, made as far as it is asked for.
 
-    Attributes:
-        image: float32 (h, w, 3 or 4) of the take's size, white as 1.
-        drawn: float32 (h, w), 1 where the filler's frame reaches, falling to 0 at its rim.
+    Args:
+        filler: the frame, (h, w, 3 or 4).
+        moves: how far from each pixel it shows what belongs there, (rows, columns, 2), shares of the frame.
+        gains, offsets: of its colours: (3,), and (rows, columns, 3), white as 1.
         alike: correlation with what was filmed, in line; None where too little was.
     """
 
-    image: Floats
-    drawn: Floats
-    alike: float | None
+    def __init__(
+        self, filler: Image, moves: Floats | None, gains: Floats, offsets: Floats | None, alike: float | None
+    ) -> None:
+        self.alike = alike
+        self._filler = filler
+        self._moves, self._gains, self._offsets = moves, gains, offsets
+
+    def rows(self, top: int, bottom: int) -> tuple[Floats, Floats]:
+        """A part of it: float32 (bottom - top, w, 3 or 4), white as 1; and 1 where the filler's frame reaches, else 0.
+
+        What it reaches falls from 1 to 0 over a few pixels.
+        """
+        height, width = self._filler.shape[:2]
+        white = np.float32(np.iinfo(self._filler.dtype).max)
+        drawn = np.ones((bottom - top, width), np.float32)
+        part = self._filler[top:bottom]
+        if self._moves is not None and np.abs(self._moves).max() * max(height, width) > _STILL:
+            moves = _part(self._moves, width, height, top, bottom)
+            x = np.arange(width, dtype=np.float32) + width * moves[..., 0]
+            y = np.arange(top, bottom, dtype=np.float32)[:, None] + height * moves[..., 1]
+            part = cv2.remap(self._filler, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+            outside = np.maximum.reduce([-x, x - (width - 1), -y, y - (height - 1)])
+            drawn = np.clip(1 - outside / np.float32(max(2.0, height / _FADE)), 0, 1)
+        image = part.astype(np.float32) / white
+        if self._offsets is not None:
+            offsets = _part(self._offsets, width, height, top, bottom)
+            image[..., :3] = np.clip(image[..., :3] * self._gains + offsets, 0, 1)
+        return image, drawn
 
 
 class Matcher:
@@ -69,25 +97,21 @@ class Matcher:
             whole: 0 to 1: how far to go.
         """
         white = np.float32(np.iinfo(filler.dtype).max)
-        image = filler.astype(np.float32) / white
         height, width = trusted.shape
         scale = min(1.0, _SIDE / max(height, width))
         size = max(8, round(width * scale)), max(8, round(height * scale))
         known = _small_known(filmed, trusted, size)
         if whole <= 0 or known.mean() < _LEAST:
-            return Match(image, np.ones((height, width), np.float32), None)
-        small = _resized(filmed[..., :3].astype(np.float32) / white, size)
-        other = _resized(image[..., :3], size)
+            return Match(filler, None, np.ones(3, np.float32), None, None)
+        small, other = (_resized(each, size)[..., :3].astype(np.float32) / white for each in (filmed, filler))
         alike = self._put_in_line(small, other, known)
         strength = whole * float(np.clip((alike - _ALIKE[0]) / (_ALIKE[1] - _ALIKE[0]), 0, 1))
-        places = self._places(size, strength)
+        places = self._places(strength)
         self._match_colours(small, _look(other, places), known)
-        placed, drawn = _place(image, places, size)
         assert self._offsets is not None
-        offsets = _resized(self._offsets, (width, height)) + self._usual
-        gains = 1 + whole * (self._gains - 1)
-        placed[..., :3] = placed[..., :3] * gains + whole * offsets
-        return Match(np.clip(placed, 0, 1), drawn, alike)
+        moves = np.asarray((places - _grid(places)) / np.array(size), np.float32)
+        gains = (1 + whole * (self._gains - 1)).astype(np.float32)
+        return Match(filler, moves, gains, np.float32(whole) * (self._offsets + self._usual), alike)
 
     def _put_in_line(self, filmed: Floats, other: Floats, known: Floats) -> float:
         """Find the move from what was filmed to where the filler shows it; say how alike they are then."""
@@ -135,7 +159,7 @@ class Matcher:
         apart = np.abs(_grey(one) - _grey(_look(seen, _grid(seen) + flow)))
         return flow, cv2.GaussianBlur(apart, (0, 0), 1.5), seen
 
-    def _places(self, size: tuple[int, int], strength: float) -> Floats:
+    def _places(self, strength: float) -> Floats:
         """Where in the filler's small frame each pixel of the small frame is found, (h, w, 2)."""
         assert self._rest is not None
         grid = _grid(self._rest)
@@ -184,20 +208,13 @@ def _is_likely(found: Any, shape: tuple[int, ...]) -> bool:
     return bool(scales.min() > _SCALE[0] and scales.max() < _SCALE[1] and far < _FAR * max(width, height))
 
 
-def _place(image: Floats, places: Floats, size: tuple[int, int]) -> tuple[Floats, Floats]:
-    """The filler's whole frame by places in its small one, and where it reaches."""
-    height, width = image.shape[:2]
-    moves = _resized(places - _grid(places), (width, height))
-    moves *= np.array([width / size[0], height / size[1]], np.float32)
-    where = _grid(image) + moves
-    if np.abs(moves).max() < 0.02:
-        return image.copy(), np.ones((height, width), np.float32)
-    placed: Floats = cv2.remap(image, where[..., 0], where[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    x, y = where[..., 0], where[..., 1]
-    outside = np.maximum.reduce([-x, x - (width - 1), -y, y - (height - 1)])
-    fade = max(2.0, height / 60)
-    # At the filler's own rim nothing fades where nothing moves: only what lies outside is not drawn.
-    return placed.reshape(image.shape), np.clip(1 - outside / np.float32(fade), 0, 1)
+def _part(field: Floats, width: int, height: int, top: int, bottom: int) -> Floats:
+    """Rows of a smooth field as large as a frame."""
+    x, y = field.shape[1] / width, field.shape[0] / height
+    onto = np.array([[x, 0, 0.5 * x - 0.5], [0, y, (top + 0.5) * y - 0.5]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    part: Floats = cv2.warpAffine(field, onto, (width, bottom - top), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return part
 
 
 def _apply(matrix: Any, points: Floats) -> Floats:
@@ -252,11 +269,8 @@ def _small_known(filmed: Image, trusted: Mask, size: tuple[int, int]) -> Floats:
     return (share > 0.99).astype(np.float32)
 
 
-def _resized(values: Floats, size: tuple[int, int]) -> Floats:
-    shrinks = size[0] < values.shape[1]
-    way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    resized: Floats = cv2.resize(values, size, interpolation=way)
-    return resized
+def _resized(image: Image, size: tuple[int, int]) -> Image:
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if size[0] < image.shape[1] else cv2.INTER_LINEAR)
 
 
 def _grey(picture: Floats) -> Floats:

@@ -42,7 +42,7 @@ class Trust:
         self._size = shot.width, shot.height
         self._drawn = None if shot.confidence is None or shot.depth is None else _drawn_confidence(shot)
 
-    def of(self, _index: int, frame: Frame) -> Mask:
+    def of(self, frame: Frame) -> Mask:
         """Of the next frame, as it was drawn: 1 where its pixels are trusted, uint8 (h, w)."""
         filmed = (frame.invented == 0).astype(np.uint8)
         if not self._exact:
