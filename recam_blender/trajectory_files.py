@@ -81,7 +81,7 @@ def import_cameras(
         template = tr("Scene {scene!r} is linked from another file and cannot be changed: add the camera there.")
         raise FileError(template.format(scene=scene.name))
     loaded = _load(scene, path, wanted)
-    told = list(dict.fromkeys(sentence for each in loaded for sentence in each.lacks))
+    told = list(dict.fromkeys(_text(sentence) for each in loaded for sentence in each.lacks))
     up = likely_up(loaded) if wanted.up == AUTOMATIC else wanted.up
     trajectories = [formats.turned(each.trajectory, up) for each in loaded]
     moved = _placed(scene, trajectories, wanted)
@@ -90,7 +90,7 @@ def import_cameras(
     stem = _stem(path, loaded[0].kind)
     cameras = [
         keyed_camera.new_camera(
-            f"{stem} {each.camera}" if each.camera and len(each.cameras) > 1 else stem,
+            _text(f"{stem} {each.camera}" if each.camera and len(each.cameras) > 1 else stem),
             scene,
             trajectory,
             wanted.frame,
@@ -130,7 +130,12 @@ def _load(scene: bpy.types.Scene, path: str, wanted: Wanted) -> list[Loaded]:
         return [formats.read(path, camera=wanted.camera or None, **known)]
     except contract.ContractError as error:
         template = tr("{file} cannot be read as a camera. {reason}.")
-        raise FileError(template.format(file=repr(os.path.basename(path)), reason=error)) from None
+        raise FileError(_text(template.format(file=repr(os.path.basename(path)), reason=error))) from None
+
+
+def _text(words: str) -> str:
+    """Words that Blender takes: what is in a file, or its name, may be no text, which Blender's strings must be."""
+    return words.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def picture_size(scene: bpy.types.Scene) -> tuple[int, int]:
@@ -254,7 +259,7 @@ def export_cameras(
     try:
         lost = formats.write(where, trajectories, kind, rate=planning.scene_rate(scene), first=first, force=force)
     except contract.ContractError as error:
-        raise FileError(tr("The cameras cannot be written. {reason}.").format(reason=error)) from None
+        raise FileError(_text(tr("The cameras cannot be written. {reason}.").format(reason=error))) from None
     return where, list(lost)
 
 

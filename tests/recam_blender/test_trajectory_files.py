@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+import sys
 import types
 from fractions import Fraction
 
@@ -248,6 +250,23 @@ def test_damaged_files_are_refused_in_one_sentence(files, scene, folder, content
     with pytest.raises(files.FileError):
         files.import_cameras(scene, "", files.Wanted())
     assert not bpy.data.cameras
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_that_are_no_text(recam, files, formats, scene, folder):
+    path = os.fsdecode(os.fsencode(folder) + b"/\xff.txt")
+    formats.write(path, trajectory(recam), "tum", rate=Fraction(24))
+    assert bpy.ops.recam.import_trajectory(filepath=path) == {"FINISHED"}
+    with open(path, "ab") as opened:
+        opened.write(b"caf\xe9\n")
+    with pytest.raises(RuntimeError, match="line 11"):
+        bpy.ops.recam.import_trajectory(filepath=path)
+    frames = {"frame0": {"\ud800": "[1 0 0 0] [0 1 0 0] [0 0 1 0] [0 0 0 1]", "b": "[1 0 0 0]"}}
+    path = folder / "t.json"
+    path.write_text(json.dumps(frames))
+    assert bpy.ops.recam.import_trajectory(filepath=str(path)) == {"FINISHED"}
+    with pytest.raises(RuntimeError, match="four rows"):
+        bpy.ops.recam.import_trajectory(filepath=str(path), every=True)
 
 
 def test_blenders_relative_paths(recam, files, formats, scene, folder):

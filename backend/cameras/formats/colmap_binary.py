@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from ...messages import ContractError
-from .files import unreadable
+from .files import base_name, unreadable
 
 _LONGEST_NAME = 4096
 
@@ -20,7 +20,7 @@ class Reader:
     """
 
     def __init__(self, path: str) -> None:
-        self._name = os.path.basename(path)
+        self._name = base_name(path)
         try:
             self._file = open(path, "rb")  # noqa: SIM115 - closed in __exit__
             self._size = os.fstat(self._file.fileno()).st_size
@@ -65,7 +65,7 @@ class Reader:
         if not end:
             raise ContractError(place, f"no end within {_LONGEST_NAME} bytes", what)
         self._file.seek(start + len(name) + 1)
-        return name.decode("utf-8", "surrogateescape")
+        return name.decode("utf-8", "backslashreplace")
 
     def skip(self, size: int) -> None:
         """Go on so many bytes, which :meth:`count` has found to be there."""

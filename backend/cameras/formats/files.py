@@ -60,7 +60,17 @@ def unreadable(path: Path, error: OSError, expected: str) -> ContractError:
 
 def at_line(path: Path, number: int) -> str:
     """Where something is wrong: the field of a complaint."""
-    return f"{os.path.basename(os.fspath(path))}, line {number}"
+    return f"{base_name(path)}, line {number}"
+
+
+def base_name(path: Path) -> str:
+    """The last part of a path, fit to be shown: what is no text in it is escaped."""
+    return printable(os.path.basename(os.fspath(path)))
+
+
+def printable(text: str) -> str:
+    """A text that can be encoded, with escapes for what cannot."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def lines(path: Path, expected: str) -> Iterator[tuple[int, str]]:
@@ -76,7 +86,7 @@ def lines(path: Path, expected: str) -> Iterator[tuple[int, str]]:
             head = raw.read(4)
         utf_16 = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         encoding = "utf-16" if utf_16 else "utf-8-sig"
-        errors = "replace" if utf_16 else "surrogateescape"
+        errors = "replace" if utf_16 else "backslashreplace"
         with open(path, encoding=encoding, errors=errors) as opened:
             number = 0
             while line := opened.readline(_LONGEST_LINE):
