@@ -45,7 +45,7 @@ TURNS = 0.85
 """Of what was followed must lie within a pixel of a frame 832 wide of where turns alone would have it, for a camera to
 count as turning. The rest moves by itself."""
 
-TURNS_AFTER_ALL = 0.6
+TURNS_AFTER_ALL = 0.75
 """The same where no moving camera could be solved: then turns that explain most are better than nothing."""
 
 _STANDS = 0.4

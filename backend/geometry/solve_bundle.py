@@ -49,7 +49,7 @@ def bundle(
     options.ceres.loss_function_scale = scale * path.focal[0]
     options.ceres.solver_options.num_threads = 1
     options.ceres.solver_options.max_num_iterations = _ITERATIONS
-    options.ceres.solver_options.function_tolerance = 1e-7
+    options.ceres.solver_options.function_tolerance = 1e-6
     config = pycolmap.BundleAdjustmentConfig()
     for frame in frames:
         config.add_image(frame + 1)

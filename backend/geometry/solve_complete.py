@@ -144,8 +144,8 @@ def _camera(path: Path, tracks: Tracks, frame: int, near: int, scale: float) -> 
     if len(points) < _FEWEST:
         return None
     rotation, shift = path.rotations[near], path.shifts[near]
-    # A wide scale first: the neighbour's pose may be far off.
-    for width in (20 * scale, 4 * scale, scale):
+    # From a neighbour's pose, which may be far off, with a wide scale first.
+    for width in (scale,) if near == frame else (20 * scale, 4 * scale, scale):
         rotation, shift = adjust.camera_from(points, places, rotation, shift, width)
     error = adjust.errors(rotation, shift, points, places)
     agreeing = int((error < _NEAR * _pixel(path, tracks)).sum())

@@ -212,7 +212,7 @@ def _write_pairs(
     options = pycolmap.TwoViewGeometryOptions()
     options.ransac.max_error = 1.0 * tracks.width / 832
     options.ransac.random_seed = 0
-    options.ransac.max_num_trials = 2000
+    options.ransac.max_num_trials = 500
     options.compute_relative_pose = True
     best, pair = 0.0, None
     for stride in _STRIDES:

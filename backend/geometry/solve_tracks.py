@@ -28,10 +28,10 @@ FEWEST_POINTS = 24
 _POINTS = 700  # wanted on a key frame
 _STAYING = 0.3  # of the points, likewise: a flash, a blank or damaged frame loses nearly all
 _AWAY = 0.05  # of the frame's width: points that went as far on the median ask for a key frame
-_KEPT = 0.7  # of the key frame's points; fewer ask for the next one
+_KEPT = 0.85  # of the key frame's points; fewer ask for the next one
 _LONGEST_GAP = 1.0  # seconds from one key frame to the next
 _PATIENCE = 0.5  # seconds of lost frames after which points are looked for anew, unconnected with those before
-_BACK = 0.35  # pixels that the way back may miss its beginning by
+_BACK = 0.5  # pixels that the way back may miss its beginning by
 _LEAST_TEXTURE = 1.0  # mean squared gradient along the weakest direction, (grey levels / pixel) squared
 _CELLS = (6, 4)  # across and down, that get an equal share of the points
 

@@ -287,7 +287,7 @@ def _place(
         before = np.flatnonzero(found)
         near = frame if solved[frame] or not len(before) else before[np.abs(before - frame).argmin()]
         rotation, points, places = rotations[near], directions[ids[usable]], sightings.place[part][usable]
-        for width in (20, 2, 0.5):
+        for width in (0.5,) if near == frame else (20, 2, 0.5):
             rotation, _ = adjust.camera_from(points, places, rotation, np.zeros(3), width * pixel, still=True)
         rotations[frame] = rotation
         found[frame] = True

@@ -94,4 +94,4 @@ def test_blank_frames_have_no_cuts():
 @pytest.mark.skipif(not BUNNY.exists(), reason="no real footage here")
 def test_a_real_shot_has_no_cut():
     with Movie(str(BUNNY)) as movie:
-        assert find_cuts(movie.small(index, 240) for index in range(0, 132)) == []
+        assert find_cuts(movie.small(index, 240) for index in range(132)) == []

@@ -17,7 +17,7 @@ from backend.contract import Intrinsics
 from backend.geometry.solve import SolveError, solve
 from backend.render import Cancelled
 
-COUNT = 32
+COUNT = 28
 
 
 def solved(images, lens=LENS, *, rate=24.0, report=lambda *_: None, check=lambda: None):
@@ -76,7 +76,7 @@ def test_depth_is_that_of_the_room(found, poses):
     """At every followed point, up to the one scale there is."""
     room = raytraced.Room()
     ratios = []
-    for frame in (0, 15, 31):
+    for frame in (0, 15, 27):
         _, depth = room.shoot(poses[frame], LENS, WIDTH, HEIGHT, frame / (COUNT - 1), 1)
         for x, y, there in found.seen[frame][::5]:
             ratios.append(there / depth[int(y), int(x)])
@@ -114,8 +114,9 @@ def test_the_focal_length_is_found(images, poses):
     assert angle == pytest.approx(55, rel=0.03)
 
 
-def test_the_same_footage_gives_the_same_camera(images, found):
-    assert solved(images).trajectory == found.trajectory
+def test_the_same_footage_gives_the_same_camera(images):
+    one, other = (solved(images[:14]) for _ in range(2))
+    assert one.trajectory == other.trajectory
 
 
 def test_frames_that_show_nothing_are_bridged(images, poses):
@@ -126,7 +127,7 @@ def test_frames_that_show_nothing_are_bridged(images, poses):
     spoiled[22] = np.full_like(images[0], 255)
     result = solved(spoiled)
     assert result.registered == pytest.approx((COUNT - 4) / COUNT)
-    assert result.notes == ("4 of 32 frames could not be placed: there the camera is interpolated.",)
+    assert result.notes == ("4 of 28 frames could not be placed: there the camera is interpolated.",)
     off = rotations_off(result.trajectory, poses)
     assert np.delete(off, [12, 13, 14, 22]).max() < 0.08
     assert off.max() < 1
@@ -134,7 +135,7 @@ def test_frames_that_show_nothing_are_bridged(images, poses):
 
 def test_a_lens_of_any_kind_is_kept():
     """Pixels that are not square, an axis beside the middle, a frame on its side."""
-    lens, poses = Intrinsics(fx=300.0, fy=390.0, cx=110.0, cy=230.0), handheld(20, travel=0.9)
+    lens, poses = Intrinsics(fx=300.0, fy=390.0, cx=110.0, cy=230.0), handheld(16, travel=0.9)
     result = solved(film(poses, width=240, height=416, lens=lens), lens)
     assert result.trajectory.intrinsics[5] == lens
     assert rotations_off(result.trajectory, poses).max() < 0.08
@@ -156,8 +157,8 @@ def test_large_deep_and_transparent_footage_is_followed_small(images, poses):
 
 @pytest.mark.parametrize("rate", [12, 120])
 def test_footage_of_any_rate(rate):
-    count = 12 if rate == 12 else 48
-    poses = handheld(count, rate=rate, travel=0.8)
+    count = 12 if rate == 12 else 24
+    poses = handheld(count, rate=rate, travel=0.9)
     result = solved(film(poses), rate=float(rate))
     assert result.registered == 1
     assert rotations_off(result.trajectory, poses).max() < 0.06
@@ -227,8 +228,8 @@ def test_nothing_to_hold_on_to():
 
 def test_half_of_the_frames_are_black(images):
     error = refusal([*images[: COUNT // 2], *[np.zeros_like(images[0])] * (COUNT // 2)])
-    assert (error.reason, error.frame) == ("registered", 16)
-    assert str(error).startswith("Only 50 % of the frames can be placed, and 60 % are needed: frames 17 to 32 show")
+    assert (error.reason, error.frame) == ("registered", 14)
+    assert str(error).startswith("Only 50 % of the frames can be placed, and 60 % are needed: frames 15 to 28 show")
 
 
 def test_too_little_travel():
@@ -255,15 +256,15 @@ def test_a_picture_that_no_camera_sees(images):
 
 
 def test_footage_is_read_once_and_forwards(images):
-    clip = Clip(images[:20])
+    clip = Clip(images[:14])
     solved(clip)
-    assert clip.asked == list(range(20))
+    assert clip.asked == list(range(14))
 
 
 def test_nothing_is_said_on_stderr_and_nothing_is_left(images, capfd, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     phases = []
-    solved(images[:20], report=lambda phase, step, total: phases.append((phase, step, total)))
+    solved(images[:14], report=lambda phase, step, total: phases.append((phase, step, total)))
     assert capfd.readouterr() == ("", "")
     assert list(tmp_path.iterdir()) == []
     assert [phase for phase, _, _ in phases if phase != "following points"][::2][0] == "solving turns"
@@ -280,6 +281,6 @@ def test_it_ends_when_nobody_wants_it(images, tmp_path, monkeypatch, phase):
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        solved(images[:20], report=lambda now, *_: begun.append(now), check=check)
+        solved(images[:14], report=lambda now, *_: begun.append(now), check=check)
     assert begun[-1] == phase
     assert list(tmp_path.iterdir()) == []
