@@ -89,6 +89,7 @@ class NetworkDepth:
         self.width, self.height, self.length, self.distance = width, height, length, distance
         checkpoint = network_files.check(weights)
         self.metric = checkpoint.metric
+        report("loading the depth network", 0, 1)
         estimate = _Estimate(checkpoint, device)
         self._store = _Store(length, *_fitting(length, *estimate.size(height, width)))
         steady = Steady(metric=self.metric)

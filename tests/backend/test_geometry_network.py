@@ -297,6 +297,38 @@ def test_other_models_are_refused(relative, tmp_path, fields):
     assert "depth_anything" in refusal(changed(relative, tmp_path, **fields))
 
 
+def test_settings_as_older_transformers_wrote_them(frames, relative, tmp_path):
+    """The fields of the published config.json, which today's do not all have."""
+    old = {
+        "_commit_hash": None,
+        "architectures": ["DepthAnythingForDepthEstimation"],
+        "backbone": None,
+        "backbone_kwargs": None,
+        "torch_dtype": "float32",
+        "transformers_version": None,
+        "use_pretrained_backbone": False,
+        "use_timm_backbone": False,
+    }
+    changed(relative, tmp_path, **old)
+    config = json.loads((tmp_path / "config.json").read_text())
+    # The tiny network's four blocks, named as well as numbered.
+    config["backbone_config"] = {
+        "architectures": ["Dinov2Model"],
+        "model_type": "dinov2",
+        "hidden_size": 16,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 2,
+        "image_size": 70,
+        "out_features": ["stage1", "stage2", "stage3", "stage4"],
+        "out_indices": [1, 2, 3, 4],
+        "reshape_hidden_states": False,
+        "torch_dtype": "float32",
+    }
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    wanted, found = (estimated(frames[:1], weights).frame(0) for weights in (relative, tmp_path))
+    assert np.array_equal(found, wanted)
+
+
 @pytest.mark.parametrize("name", ["config.json", "preprocessor_config.json"])
 @pytest.mark.parametrize("content", [b"", b"[]", b"\xff\xfe", b"[" * 100_000])
 def test_damaged_settings(relative, tmp_path, name, content):
