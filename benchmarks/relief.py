@@ -34,7 +34,7 @@ from backend.media.reader import open_footage, probe  # noqa: E402
 from backend.reproject import Reproject  # noqa: E402
 
 WIDTH, HEIGHT, FRAMES = 416, 240, 9
-TUNED, HELD_OUT = 0, 20  # the first seeds
+TUNED, HELD_OUT = 0, 40  # the first seeds
 WORST, LEAST = -0.3, 1.0  # dB
 
 

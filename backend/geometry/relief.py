@@ -33,7 +33,7 @@ _USUAL_HEIGHT = 1.4  # metres of the camera above the ground, where nothing tell
 _USUAL_TRUST = 0.6  # share of the camera's height that is what is usual, the rest being what the picture says
 _LEAST_GROUND = 0.12  # of the picture
 _LEAST_STANDING = 0.5  # of the columns
-_HEIGHTS = 0.45, 6.0  # metres of the camera above the ground that can be
+_HEIGHTS = 0.15, 6.0  # metres of the camera above the ground that can be
 _MOST_MOVING = 0.4  # of the picture
 _FAR, _NEAR = 12.0, 6.0  # times the subject's distance, and parts of it, that depth is held within
 

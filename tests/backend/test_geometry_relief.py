@@ -201,3 +201,14 @@ def test_ground_is_nearer_the_lower_it_is():
     rows = relief_stage.ground_nearness(np.arange(240), 100.0, 400.0)
     assert (np.diff(rows) >= 0).all()
     assert 1 / rows[239] == pytest.approx(400 / 139.5)
+
+
+def test_a_camera_that_moves_gives_no_relief(street):
+    """Nothing stands still before it: the sideways move of a picture, as a pan has it."""
+    _, frames, _, lens, distance = street
+    panned = [np.roll(frames[0], 14 * index, axis=1) for index in range(FRAMES)]
+    found = guessed(panned, lens, distance)
+    assert not found.plausible
+    assert troubles.find(found.why) is not None
+    depth = found.frame(FRAMES - 1)
+    assert np.isfinite(depth).all()
