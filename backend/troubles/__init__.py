@@ -23,6 +23,7 @@ from . import (
     solving,
     takes,
     trajectories,
+    uses,
 )
 from .entry import Entry, Group
 
@@ -42,6 +43,7 @@ GROUPS: tuple[Group, ...] = (
     takes.GROUP,
     shell.GROUP,
     notes.GROUP,
+    uses.GROUP,
 )
 
 PAGE = "docs/troubleshooting.md"

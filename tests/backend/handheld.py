@@ -80,12 +80,13 @@ def apart(frame, other):
     return np.array([*shift, moved[1, 0] * width / 2, (moved[0, 0] - 1) * width / 2])
 
 
-def trembling(frames, steady):
-    """By how many pixels (rms) frames sway against those of a steady camera, beside where they stand and drift."""
+def trembling(frames, steady, rate: float, slowest: float = 0.3):
+    """By how many pixels (rms) frames sway against those of a steady camera, faster than ``slowest`` hertz."""
     ways = np.array([apart(one, other) for one, other in zip(frames, steady, strict=True)])
-    at = np.linspace(-1, 1, len(ways))
-    drift = np.polynomial.polynomial.polyfit(at, ways, 1)
-    rest = ways - np.polynomial.polynomial.polyval(at, drift).T
+    at = (np.arange(len(ways)) + 0.5) / len(ways)
+    waves = np.arange(int(2 * slowest * len(ways) / rate) + 1)
+    slow = np.concatenate([np.cos(np.pi * waves * at[:, None]), at[:, None]], axis=1)
+    rest = ways - slow @ np.linalg.lstsq(slow, ways, rcond=None)[0]
     return float(np.sqrt((rest**2).sum(axis=1).mean()))
 
 

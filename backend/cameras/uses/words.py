@@ -95,11 +95,13 @@ def _wider(use: Use, footage: Size, output: Size, distance: float) -> str:
 
 
 def _frozen(use: Use, length: int, rate: float) -> str:
-    late = freeze.delay(use)
-    told = f"Frame {use.at + 1} is held for {use.hold} frames ({use.hold / rate:.2g} s)"
     shown = freeze.instants(use, length)
     assert shown is not None
-    lost = length - 1 - int(np.floor(shown[-1]))
-    if lost:
-        return f"{told}; the action after it is {late} frames later, and the last {lost} of the footage are not shown."
-    return f"{told}."
+    late, lost = freeze.delay(use), length - 1 - int(np.floor(shown[-1]))
+    frame, seconds = use.at + 1, use.hold / rate
+    if not lost:
+        return f"Frame {frame} is held for {use.hold} frames, {seconds:.2g} s."
+    return (
+        f"Frame {frame} is held for {use.hold} frames, {seconds:.2g} s: the action after it is {late} frames later, "
+        f"and the last {lost} of the footage are not shown."
+    )
