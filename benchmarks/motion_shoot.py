@@ -1,4 +1,4 @@
-"""Renders the sample's scene as a camera sees it that goes around it, for benchmarks/motion.py; run by Blender's Python.
+"""Renders the sample's scene as seen by a camera that goes around it, for benchmarks/motion.py; Blender's Python.
 
     python -m benchmarks.motion_shoot FOLDER [--seed 0] [--frames 49] [--every 8] [--arc 12] [--further 4]
 

@@ -8,7 +8,7 @@ footage's size, with its edges where the picture has them.
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ..contract import Trajectory
-from ..engines import Image
 from ..reproject.views import Cameras, Map, between, cameras
 from . import motion_edges, motion_frames, motion_maps, motion_movers, motion_sweep
 from .flow import Flow, FlowFinder, eight_bits
@@ -253,7 +252,7 @@ class MotionDepth:
         earlier = None if before is None else before.seen
         back = None if before is None else self._flow(index, index - self._gap)
         across = None if before is None else self._map(index - self._gap, index)
-        seen = motion_movers.find(votes, earlier, back, small.colour)
+        seen = motion_movers.find(votes, earlier, back)
         if seen.mask.any():
             seen = seen._replace(q=motion_movers.stand(q, seen, earlier, back, across))
             weight = np.where(seen.mask, np.float32(0), weight)
@@ -276,9 +275,9 @@ class MotionDepth:
             groups = motion_frames.choose(self._cameras, index, self._typical)
             if not (groups[0] or groups[1]):
                 # Taken for too far away, perhaps: it is near, if anything can be told.
-                others = [each for each in (index - motion_frames.NEAR, index + motion_frames.NEAR)]
-                others = [min(max(each, 0), self._length - 1) for each in others]
-                moves = [np.linalg.norm(self._map(index, each).b) for each in others]
+                reach = motion_frames.NEAR
+                others = [max(index - reach, 0), min(index + reach, self._length - 1)]
+                moves = [float(np.linalg.norm(self._map(index, each).b)) for each in others]
                 if max(moves) < 1e-9:
                     return
                 other = others[int(np.argmax(moves))]

@@ -86,8 +86,17 @@ class Frames:
 
 
 def parallaxes(cameras: Cameras, index: int, others: npt.NDArray[np.int64], q: float) -> tuple[Floats, Floats]:
-    """Of each other frame: pixels that a point at inverse depth ``q`` moves by against infinity (the mean over the
-    frame), and the share of the frame that it shows."""
+    """How far points move to other frames, and how much of the frame these show.
+
+    Args:
+        cameras: of the small frames.
+        index: of the frame.
+        others: numbers of the other frames, (n,).
+        q: inverse depth of the points, 1/m.
+
+    Returns:
+        (n,) pixels that such points move by against infinity, the mean over the frame; (n,) shares of the frame.
+    """
     width, height = cameras.width, cameras.height
     x, y = np.meshgrid(np.linspace(0.1, 0.9, 5) * width, np.linspace(0.1, 0.9, 4) * height)
     points = np.stack([x.ravel(), y.ravel(), np.ones(x.size)])
@@ -123,7 +132,7 @@ def choose(cameras: Cameras, index: int, q: float) -> tuple[list[int], list[int]
             return _nearest(enough[0], _WANTED, cameras.width), _nearest(enough[1], _WANTED, cameras.width)
         if enough:
             return _halves(_nearest(enough[0], _ONE_SIDED, cameras.width))
-    best = max(sides, key=lambda side: max(side, default=(0.0, 0)))
+    best = max(sides, key=lambda side: max((each[0] for each in side), default=0.0))
     return _halves(_nearest(best, _ONE_SIDED, cameras.width)) if best else ([], [])
 
 

@@ -19,9 +19,8 @@ _ALIKE = 14.0  # levels of 255 by which colours differ that may be of one thing
 def carry(q: Any, weight: Any, m: Any, found: Any, found_weight: Any) -> None:
     """What a map of inverse depth says of another frame: ``found`` (h, w), zero ``found_weight`` where nothing.
 
-    Args:
-        q, weight: (h, w); pixels of no weight are left out.
-        m: (3, 4), from the map's frame to the other.
+    ``q`` and ``weight`` are (h, w), pixels of no weight are left out; ``m`` (3, 4) leads from the map's frame to the
+    other.
     """
     height, width = q.shape
     found[:] = np.float32(0)
@@ -109,10 +108,8 @@ def triangulate(motion: Any, m: Any, q: Any, parallax: Any, residual: Any) -> No
 def draw_large(q: Any, small: Any, large: Any, out: Any) -> None:
     """Draw a map of inverse depth (h, w) at the size of ``out``, its edges where the picture has them.
 
-    At an edge each pixel takes the side that looks more like it.
-
-    Args:
-        small, large: RGB, uint8, of the map's size and of the size of ``out``.
+    At an edge each pixel takes the side that looks more like it. ``small`` and ``large`` are RGB, uint8, of the map's
+    size and of that of ``out``.
     """
     height, width = q.shape
     rows, columns = out.shape

@@ -26,7 +26,7 @@ _BETTER = 3.0  # levels of 255 by which flow must show better what the frame sho
 _PERHAPS = 0.5  # of that, from which on something may move that hangs together with what does
 _SHARE = 0.15  # of what hangs together that must surely move
 _CLOSED = 9  # pixels: gaps in what moves that are closed
-_MORE = 5  # pixels that what moves is made larger by, together: its rim shows both it and what is behind
+_MORE = 3  # pixels that what moves is made larger by, together: its rim shows both it and what is behind
 _AROUND = 5  # pixels along a side over which that is averaged
 _SMALLEST = 3e-4  # of the frame: less is taken for a fault of the flow
 _LARGEST = 0.6  # of the frame: more is no thing that moves, but a camera that is not known
@@ -68,13 +68,13 @@ def judge(own: Grey, other: Grey, flow: Flow, across: Map, q: Floats) -> tuple[M
     return surely, ~agrees | perhaps
 
 
-def find(votes: list[tuple[Mask, Mask]], before: Seen | None, back: Flow | None, colour: npt.NDArray[np.uint8]) -> Seen:
+def find(votes: list[tuple[Mask, Mask]], before: Seen | None, back: Flow | None) -> Seen:
     """What moves, from what single frames say (at least one) and from what moved before.
 
     Args:
         votes: of :func:`judge`.
-        before: of an earlier frame; and the flow to it.
-        colour: RGB of the frame.
+        before: what moved in an earlier frame.
+        back: the flow to that.
     """
     perhaps = np.logical_and.reduce([each for _, each in votes])
     surely = np.logical_or.reduce([each for each, _ in votes]) & perhaps
@@ -98,7 +98,9 @@ def stand(q: Floats, seen: Seen, before: Seen | None, back: Flow | None, across:
     Args:
         q: of the scene, (h, w); what it says of what moves is not used.
         seen: what moves.
-        before: an earlier frame; the flow to it, and the map from it.
+        before: what moved in an earlier frame.
+        back: the flow to that.
+        across: the map from there to this frame.
     """
     out = q.copy()
     if not seen.mask.any():

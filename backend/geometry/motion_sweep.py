@@ -24,6 +24,7 @@ _AROUND = 1.2  # pixels (sigma) that a picture's brightness and contrast are tak
 _NOISE = 3.0  # levels of 255: contrast below this is taken for noise
 _MOST = 1.6  # of the contrast: pictures that differ by more show different things
 _WHOLE = 120.0  # the cost of that; costs are kept as bytes
+_NEARER = 0.06  # cost of each plane nearer: what nothing tells of, as an even sky, is far
 _UNKNOWN = 60  # the cost where no other frame shows the place
 _STEP = 7.0  # cost of going over to the next plane from one pixel to the next
 _JUMP = 90.0  # and to any other plane, where the picture is even
@@ -59,12 +60,10 @@ def _pixel(picture: Any, x: Any, y: Any) -> Any:
 def find_costs(own: Any, others: Any, maps: Any, second: Any, first_q: Any, step: Any, prior: Any, costs: Any) -> None:
     """Fill ``costs`` (h, w, planes) uint8.
 
-    Args:
-        own: the frame's picture (h, w); others: (n, h, w), of which the first ``second`` are one group and the rest
-            another. A place is hidden from all of a group at most: the better group counts.
-        maps: (n, 3, 4).
-        first_q, step: inverse depth of the first plane, and between planes.
-        prior: (h, w) the plane of the frame before, negative where there is none.
+    ``own`` is the frame's picture (h, w), ``others`` those of other frames (n, h, w), of which the first ``second`` are
+    one group and the rest another: what is hidden is hidden from one group, so the better one counts. ``maps`` (n, 3,
+    4) lead there. ``first_q`` and ``step`` are the inverse depth of the first plane, and from plane to plane. ``prior``
+    (h, w) is the plane that the frame before had there, negative where there is none.
     """
     height, width, planes = costs.shape
     sums, counts = np.empty((2, planes), np.float32), np.empty((2, planes), np.float32)
@@ -107,7 +106,7 @@ def find_costs(own: Any, others: Any, maps: Any, second: Any, first_q: Any, step
                 if before >= 0:
                     away = min(abs(np.float32(d) - before) / np.float32(_PRIOR_REACH), np.float32(1))
                     cost += np.float32(PRIOR) * away
-                costs[y, x, d] = np.uint8(cost)
+                costs[y, x, d] = np.uint8(cost + np.float32(_NEARER) * np.float32(d))
 
 
 @inlined
@@ -154,9 +153,7 @@ def make_smooth(costs: Any, grey: Any, total: Any) -> None:
                     rows[0, x, 1:-1] = np.float32(0)
                     least[x] = np.float32(0)
                 jump = _jump(grey[y, x], grey[y - 1 if way == 0 else y + 1, x]) if y0 else np.float32(0)
-                least[x] = _along(
-                    costs[y, x], rows[y0 & 1, x], least[x], jump, rows[(y0 + 1) & 1, x], total[y, x]
-                )
+                least[x] = _along(costs[y, x], rows[y0 & 1, x], least[x], jump, rows[(y0 + 1) & 1, x], total[y, x])
             # To the right (or left): pixel by pixel.
             row[0, 1:-1] = np.float32(0)
             lowest = np.float32(0)
