@@ -154,6 +154,10 @@ GROUP = Group(
             messages=(
                 "… of the take are the footage's own pixels, … in frame …; the rest is drawn by ….",
                 (
+                    "The take sees more than the footage's lens: …, which keeps that lens, was asked to draw it from "
+                    "up to … m further back."
+                ),
+                (
                     "Without depth the footage's own pixels are only trusted where the target camera stands where the "
                     "source camera does: all of … of the … frames is drawn by …, wholly or in part; choose a depth to "
                     "keep more."

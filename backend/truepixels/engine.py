@@ -12,6 +12,7 @@ import numpy as np
 from ..contract import EngineSettings
 from ..engines import Engine, Frame, Report, Shot
 from ..reproject import Reproject
+from .asking import ask
 from .blend import blend
 from .matching import Matcher
 from .recent import Recent
@@ -66,8 +67,8 @@ class TruePixels:
         tally = _Tally(self.name)
         warp, matcher = Reproject(self._settings), Matcher()
         with ExitStack() as stack:
-            # The mask that the filler would explain is not the take's.
-            made = stack.enter_context(closing(_frames(self._filler, dataclasses.replace(shot, mask=False), report)))
+            asked, back = ask(shot)
+            made = stack.enter_context(closing(_frames(self._filler, asked, report)))
             filling = next(made, None)
             shot = _remembered(shot)
             # The filler may hold a device for its first frame: nothing else is begun before.
@@ -91,6 +92,11 @@ class TruePixels:
         self.warnings += [each for each in warp.warnings if not each.startswith(("Much", "The target camera sees"))]
         self.warnings += tally.warnings()
         self.notes += tally.notes(wholes)
+        if back:
+            self.notes.append(
+                f"The take sees more than the footage's lens: {self.name}, which keeps that lens, was asked to draw it "
+                f"from up to {back:.1f} m further back."
+            )
 
 
 def _frames(engine: Engine, shot: Shot, report: Report) -> Any:

@@ -378,3 +378,37 @@ def test_the_clip_is_read_forward_and_once(scene):
     assert footage.asked[first + 1 :] == sorted(footage.asked[first + 1 :])
     assert len(footage.asked) <= 2 * count
     assert len(confidence.asked) <= 2 * count
+
+
+# What the filler is asked for
+
+
+def test_a_wider_view_is_asked_for_from_further_back():
+    """Of a filler that keeps the footage's lens; what lies at the subject's distance is seen alike."""
+    wide = dataclasses.replace(LENS, fx=LENS.fx / 1.5, fy=LENS.fy / 1.5)
+    room = raytraced.Room(seed=4)
+    image, _ = room.shoot(pose_at(), LENS, WIDTH, HEIGHT)
+    true, _ = room.shoot(pose_at(), wide, WIDTH, HEIGHT)
+    pose = pose_at((0.1, 0.2, 0.3), turn=20)
+    shot = make_shot([image] * 2, None, [pose_at()] * 2, [pose_at(), pose], target_lens=wide)
+    engine, filler, _ = fill(shot, [true] * 2, exact=True)
+    asked = filler.shown[0].target
+    assert any("up to 2.0 m further back" in each for each in engine.notes)
+    for index, stands in enumerate((pose_at(), pose)):
+        lens, seen = asked.intrinsics[index], np.array(asked.poses[index])
+        assert (lens.fx, lens.fy) == pytest.approx((LENS.fx, LENS.fy))
+        for x, y in ((0, 0), (WIDTH, HEIGHT), (100, 30)):
+            point = np.array([(x - wide.cx) / wide.fx * 4, (y - wide.cy) / wide.fy * 4, 4, 1])
+            u, v, z, _ = np.linalg.inv(seen) @ stands @ point
+            assert (lens.fx * u / z + lens.cx, lens.fy * v / z + lens.cy) == pytest.approx((x, y))
+
+
+@pytest.mark.parametrize("size", [(WIDTH, HEIGHT), (240, 416), (WIDTH, 100)])
+def test_a_view_no_wider_than_the_footages_is_asked_for_as_it_is(size):
+    image, _ = raytraced.Room(seed=4).shoot(pose_at(), LENS, WIDTH, HEIGHT)
+    share = max(size[0] / WIDTH, size[1] / HEIGHT)
+    lens = dataclasses.replace(LENS, fx=LENS.fx * share, fy=LENS.fy * share, cx=size[0] / 2, cy=size[1] / 2)
+    shot = make_shot([image], None, [pose_at()], [pose_at(turn=3)], target_lens=lens, size=size)
+    shot = dataclasses.replace(shot, target=raytraced.trajectory([pose_at(turn=3)], lens, *size))
+    _, filler, _ = fill(shot, [np.zeros((size[1], size[0], 3), np.uint8)])
+    assert filler.shown[0].target == shot.target
