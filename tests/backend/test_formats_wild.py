@@ -394,6 +394,27 @@ def test_binary_counts_that_cannot_be(count, tmp_path):
     assert "points of an image" in refused(tmp_path / "b")
 
 
+TOKENS = (b"nan", b"-1", b"0", b"1e400", b"1e308", b"", b"\n", b" ", b"#", b"\xff", b"\0", b"{", b"]", b"null", b'"x"')
+
+
+@pytest.mark.parametrize("kind", list(formats.KINDS))
+def test_garbage_is_never_more_than_refused(kind, tmp_path):
+    path = tmp_path / "t"
+    known = cameras.from_arrays(cameras.preset("arc_left", 4), (800, 800, 416, 240), 832, 480)
+    formats.write(path, known, kind)
+    files = [path] if path.is_file() else [each for each in path.iterdir() if each.stem != "points3D"]
+    draw = np.random.default_rng(0)
+    for file in files:
+        whole = file.read_bytes()
+        for _ in range(100):
+            start = int(draw.integers(0, len(whole)))
+            token = TOKENS[int(draw.integers(0, len(TOKENS)))]
+            file.write_bytes(whole[:start] + token + whole[start + int(draw.choice((0, 1, 3, 20))) :])
+            with contextlib.suppress(ContractError):
+                formats.read(path, rate=24)
+        file.write_bytes(whole)
+
+
 def test_a_name_without_an_end(tmp_path):
     images, _ = binary(tmp_path)
     images.write_bytes(struct.pack("<QI7dI", 1, 1, 1, 0, 0, 0, 0, 0, 0, 1) + b"a" * 10_000)

@@ -109,7 +109,8 @@ def _pose(frame: dict[str, Any], camera: str, index: int) -> Array:
     rows = _numbers(frame[camera], field)
     forward, right, up, place = rows[:, :3]
     rotation = np.stack([right, -up, forward], axis=-1)
-    straight = np.abs(rotation.T @ rotation - np.eye(3)).max() <= _TOLERANCE
+    with np.errstate(over="ignore", invalid="ignore"):
+        straight = np.abs(rotation.T @ rotation - np.eye(3)).max() <= _TOLERANCE
     if not straight or np.linalg.det(rotation) > 0 or np.abs(rows[:, 3] - (0, 0, 0, 1)).max() > _TOLERANCE:
         raise ContractError(field, frame[camera], "a rotation and a place, in Unreal's left-handed axes")
     pose = np.eye(4)
