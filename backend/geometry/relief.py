@@ -29,8 +29,8 @@ _USUAL_ANGLE = 50.0  # degrees from side to side, of a lens that is not known
 
 # Chosen by benchmarks/relief.py on its scenes for tuning; what it prints is measured on others.
 _DEPTHS = 0.75  # share of the guessed inverse depth's difference from the plane that is kept
-_USUAL_HEIGHT = 1.4  # metres of the camera above the ground, where nothing tells it
-_USUAL_TRUST = 0.6  # share of the camera's height that is what is usual, the rest being what the picture says
+_USUAL_HEIGHT = 1.4  # metres of the camera above the ground
+_HEIGHT_SPREAD = 0.4  # in natural logarithms: what is told of that height is held within so much of what is usual
 _LEAST_GROUND = 0.12  # of the picture
 _LEAST_STANDING = 0.5  # of the columns
 _HEIGHTS = 0.15, 6.0  # metres of the camera above the ground that can be
@@ -158,7 +158,8 @@ class ReliefDepth:
 
     def _metric(self, nearness: Floats | float) -> Floats:
         """Inverse metres from heights of the camera."""
-        height = self.camera_height ** (1 - _USUAL_TRUST) * _USUAL_HEIGHT**_USUAL_TRUST
+        off = math.log(self.camera_height / _USUAL_HEIGHT)
+        height = _USUAL_HEIGHT * math.exp(_HEIGHT_SPREAD * math.tanh(off / _HEIGHT_SPREAD))
         plane = 1 / self.distance
         q = np.clip(np.asarray(nearness, np.float32) / height, plane / _FAR, plane * _NEAR)
         return np.asarray(plane + _DEPTHS * (q - plane), np.float32)
