@@ -154,6 +154,10 @@ GROUP = Group(
             messages=(
                 "… of the take are the footage's own pixels, … in frame …; the rest is drawn by ….",
                 (
+                    "Without depth what was filmed is taken as a picture that stands … m away, and is kept as such "
+                    "though the camera moves."
+                ),
+                (
                     "The take sees more than the footage's lens: …, which keeps that lens, was asked to draw it from "
                     "up to … m further back."
                 ),

@@ -74,7 +74,14 @@ class TruePixels:
             # The filler may hold a device for its first frame: nothing else is begun before.
             filmed = stack.enter_context(closing(_frames(warp, shot, _before_frames(report))))
             trust = stack.enter_context(closing(Trust(shot, report, exact=self._exact)))
-            wholes = plane_trust(shot) if shot.depth is None and not self._exact else np.ones(shot.length, np.float32)
+            wholes = np.ones(shot.length, np.float32) if shot.depth is not None else plane_trust(shot)
+            if self._exact and wholes.min() < _SAME:
+                self.notes.append(
+                    f"Without depth what was filmed is taken as a picture that stands {shot.subject_distance:g} m "
+                    "away, and is kept as such though the camera moves."
+                )
+            if self._exact:
+                wholes[:] = 1
             for index, frame in enumerate(filmed):
                 if filling is None:
                     return

@@ -317,6 +317,16 @@ def test_without_depth_a_turn_is_trusted_and_a_step_aside_is_not():
     assert any("all of 1 of the 3 frames is drawn by filler" in each for each in engine.notes)
 
 
+def test_exact_takes_a_plane_at_its_word_and_says_so():
+    image, _ = raytraced.Room(seed=4).shoot(pose_at(), LENS, WIDTH, HEIGHT)
+    shot = make_shot([image], None, [pose_at()], [pose_at((0, 0, -1))])
+    engine, _, ((made, invented),) = fill(shot, [image], exact=True)
+    drawn = take(shot)[1][0]
+    assert np.array_equal(made[drawn.invented == 0], drawn.image[drawn.invented == 0])
+    assert not invented[drawn.invented == 0].any()
+    assert any("a picture that stands 4 m away" in each for each in engine.notes)
+
+
 def test_trust_in_a_plane_fades():
     count = 30
     image, _ = raytraced.Room(seed=4).shoot(pose_at(), LENS, WIDTH, HEIGHT)
