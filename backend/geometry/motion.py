@@ -266,7 +266,7 @@ class MotionDepth:
         sure = known.q[(known.weight > 0) & (known.confidence > 0.5)]
         if sure.size < 0.05 * known.q.size:
             return
-        self._typical = float(max(np.median(sure), 1e-6))
+        self._typical = max(float(np.median(sure)), 1e-6)
         self._nearest = float(np.percentile(sure, 99.5))
 
     def _look_around(self, index: int) -> None:
