@@ -179,6 +179,52 @@ TOPICS = {
             "the strip."
         ),
     ),
+    "use_source": Topic(
+        later("The camera that shot the footage"),
+        later(
+            "Stabilise and Lock Off make the take's path from that of the camera that shot the footage. It is the "
+            "source camera, where one is chosen: one that was tracked, or that Solve made. Else it can be found from "
+            "the footage, when the take is made.\n"
+            "Solve in the panel Footage Camera finds it now and makes a camera of it: you see both paths, and the "
+            "forecast tells what the steady view does not have."
+        ),
+    ),
+    "use_closer": Topic(
+        later("Closer than the footage has pixels"),
+        later(
+            "A part that is half as wide as the footage, in a take as wide as the footage, has each pixel drawn twice "
+            "as wide. Reproject can only stretch it. ReCamMaster draws the take anew, and makes up what is finer: it "
+            "is plausible, and it was not there.\n"
+            "Choose a larger part, or make the take smaller in the panel Output."
+        ),
+    ),
+    "use_keep": Topic(
+        later("Kept pixel for pixel"),
+        later(
+            "Within a wider frame the footage is kept as it is: at its own size where the take is larger by the "
+            "factor, else scaled to whole pixels. That is so until the file is written: H.264 and ProRes change each "
+            "picture a little, by what cannot be seen.\n"
+            "FFV1, and PNG sequences, keep what they are given."
+        ),
+    ),
+    "true_pixels": Topic(
+        later("True pixels and depth"),
+        later(
+            "The footage's own pixels are put where the target camera sees them, as the depth says, and the network's "
+            "only elsewhere. On a flat plane that is right for what is flat, or far away, or where the camera only "
+            "turns; elsewhere things would sit in the wrong place.\n"
+            "Set the depth (panel Lens and Depth) to Automatic, to the scene's, or to files."
+        ),
+    ),
+    "relative": Topic(
+        later("Follow the source"),
+        later(
+            "The move of the camera, from its first frame on, is added to that of the camera that shot the footage: a "
+            "camera that stands still films what was filmed, one that goes up a metre films it from a metre higher, "
+            "all along the way.\n"
+            "There must be a source camera that moves: one that was tracked, or solved from the footage."
+        ),
+    ),
     "cuts": Topic(
         later("Several cameras"),
         later(

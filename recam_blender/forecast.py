@@ -23,7 +23,7 @@ from ..backend.cameras import resized, source_of
 from ..backend.cameras.applied import applied
 from ..backend.contract import Job
 from ..backend.foresight import Forecast
-from . import assistant, depth, footage, media, planning, runtime, watching
+from . import assistant, depth, footage, media, paths, planning, runtime, watching
 from .errors import ReCamError
 from .planning import Shot, Step
 from .request import USES_DEPTH, Request, chosen_footage, from_settings
@@ -252,7 +252,8 @@ def _whole(shot: Shot, folder: str) -> Generator[Step, None, Job]:
     if job.settings.depth.kind != "scene":
         return job
     if job.relative or job.use.makes_target:
-        job = applied(job)  # by the footage as large as it is
+        whole = job
+        job = yield from paths.aside(lambda: applied(whole), len(whole))  # by the footage as large as it is
     width, height = (_quarter(side) for side in (job.footage.width, job.footage.height))
     source = resized(source_of(job), width, height)
     place = os.path.join(folder, f"depth-{job.origin.frame_start}")

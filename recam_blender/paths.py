@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Generator, Sequence
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TypeVar
 
 import bpy
 import numpy as np
 import numpy.typing as npt
 
 from ..backend import contract
-from ..backend.cameras import arrays, resized, source_of
+from ..backend.cameras import arrays, framing, resized, source_of
 from ..backend.cameras.applied import target_of
 from ..backend.cameras.trajectory import resample
 from ..backend.contract import Progress, Trajectory
 from . import planning, sampling, use_limits, use_words
 from .planning import Step
-from .request import Request
+from .request import GENERATES, Request
 from .texts import later
 
 Floats = npt.NDArray[np.float64]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,8 +103,7 @@ def of_takes(
             if asked.lens and source is None:
                 size = {"width": target.width, "height": target.height}
                 lens = sampling.focal_intrinsics(scene, planning.find_camera(scene, name), asked.lens, **size)
-            target = _made(asked, target, _part(source, frames), lens, frames, offset, rate)
-            yield Step(Progress(phase=later("Reading the camera"), step=len(frames), total=len(frames)))
+            target = yield from _made(_job(asked, target, _part(source, frames), lens, frames, offset, rate))
             scene = planning.find_scene(scene_name)
         found.append(path_of(scene, name, frames, target))
     return found
@@ -112,6 +115,30 @@ def use_of(asked: Request, path: Path, offset: float, size: tuple[int, int]) -> 
     use = asked.use_from(start, count)
     pixels = (asked.width or size[0]) / max(1.0, use.region.width * size[0])
     return use_words.told(use, start, use_limits.instants(use, count), pixels)
+
+
+def shown_to_network(asked: Request, path: Path, source: Path | None, size: tuple[int, int]) -> framing.Box | None:
+    """What a network is shown of the footage, as left, top, right and bottom in shares of it; None where that is all.
+
+    Of the first cut. A source camera that is not known stands where the target begins.
+    """
+    if asked.engine not in GENERATES or path.trajectory is None or not all(size):
+        return None
+    generation = asked.generation(contract.Models(), "auto")
+    if generation.fit == "pad" or generation.kept_by_crop(*size) > _ALL:
+        return None
+    target, filmed = path.trajectory, _part(source, path.frames)
+    if filmed is None:
+        count = len(target)
+        filmed = dataclasses.replace(target, poses=target.poses[:1] * count, intrinsics=target.intrinsics[:1] * count)
+    take = (asked.width, asked.height) if asked.width else size
+    framed = framing.Framed(filmed, target, size, take, asked.subject_distance)
+    box = framing.cropped(framed, generation)
+    return None if box == (0, 0, 1, 1) else box
+
+
+# Of the footage: what is left out beside this is not worth a line.
+_ALL = 0.995
 
 
 def _covered(frames: tuple[float, ...], offset: float) -> tuple[int, int]:
@@ -129,7 +156,7 @@ def _part(path: Path | None, frames: tuple[float, ...]) -> Trajectory | None:
     return dataclasses.replace(whole, poses=whole.poses[kept], intrinsics=whole.intrinsics[kept])
 
 
-def _made(
+def _job(
     asked: Request,
     target: Trajectory,
     source: Trajectory | None,
@@ -137,11 +164,11 @@ def _made(
     frames: tuple[float, ...],
     offset: float,
     rate: Fraction,
-) -> Trajectory:
-    """The way of one take's camera. A source camera that is yet to be solved is taken to stand still."""
+) -> contract.Job:
+    """As far as it decides the way of the take's camera. A source camera that is yet to be solved stands still."""
     start, count = _covered(frames, offset)
     width, height = (asked.width, asked.height) if asked.width else (target.width, target.height)
-    job = contract.Job(
+    return contract.Job(
         footage=contract.Footage(
             kind="movie",
             files=("unread",),
@@ -159,7 +186,50 @@ def _made(
             path="unwritten.mp4", width=width, height=height, rate=rate * use_limits.share(count, len(frames))
         ),
     )
-    return target_of(job, source_of(job))
+
+
+def _made(job: contract.Job) -> Generator[Step, None, Trajectory]:
+    """The way of a take's camera: looked up, or worked out aside."""
+    for known, way in _known:
+        if known == job:
+            return way
+    way = yield from aside(lambda: target_of(job, source_of(job)), len(job))
+    _known.appendleft((job, way))
+    return way
+
+
+_known: deque[tuple[contract.Job, Trajectory]] = deque(maxlen=4)
+"""The latest ways: Blender tells of changes that are none more often than of those that are."""
+
+
+def aside(work: Callable[[], T], count: int) -> Generator[Step, None, T]:
+    """What takes longer than Blender may be held, and needs nothing of Blender's: in a thread, in short steps.
+
+    Args:
+        work: what is to be done; what it raises is raised here.
+        count: of frames, for whoever shows progress.
+    """
+    ended = threading.Event()
+    came: list[T] = []
+    went: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            came.append(work())
+        except BaseException as error:  # it belongs to whoever waits
+            went.append(error)
+        finally:
+            ended.set()
+
+    threading.Thread(target=run, name="recam-path", daemon=True).start()
+    while not ended.wait(_WAIT_SECONDS):
+        yield Step(Progress(phase=later("Reading the camera"), step=count, total=count), idle=True)
+    if went:
+        raise went[0]
+    return came[0]
+
+
+_WAIT_SECONDS = 0.002
 
 
 def at(path: Path, frame: float) -> Trajectory:

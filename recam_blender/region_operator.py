@@ -120,7 +120,7 @@ def places(context: bpy.types.Context, edit: bpy.types.Scene) -> Any:
                     frame = None
                 else:
                     scene = compat.sequencer_scene(here)
-                    frame = regions.in_preview(here, edit, region) if scene == edit else None
+                    frame = regions.in_preview(edit, region) if scene == edit else None
             if frame is not None:
                 yield region, frame
 

@@ -66,6 +66,7 @@ class Seen:
         movement: of the first target.
         use: what the take is for, in a part of a sentence; empty where it is for the camera's own move.
         unsolved: the way that the take's camera goes is not known: it is made from one that is yet to be solved.
+        crop: what a network is shown of the footage, as left, top, right and bottom in shares of it; None: all.
         trouble: why it cannot be known, as a sentence; empty where it is.
         stamp: another one when something has changed that a take would show.
     """
@@ -84,6 +85,7 @@ class Seen:
     movement: Movement | None = None
     use: str = ""
     unsolved: bool = False
+    crop: tuple[float, float, float, float] | None = None
     trouble: str = ""
     stamp: str = ""
 
@@ -199,6 +201,8 @@ def _look(name: str) -> Generator[Step, None, Seen]:
         made = yield from paths.of_takes(asked, camera_scene.name, offset, rate, filmed, source)
     except (ReCamError, contract.ContractError) as error:
         return Seen(**told, trouble=str(error))
+    yield Step(contract.Progress(phase=later("Reading the camera"), step=len(frames), total=len(frames)))
+    crop = paths.shown_to_network(asked, made[0], source, size)
     moved = movement.of(made[0].matrices, made[0].millimetres, scale)
     stamp = _stamp(place, [*made, *([source] if source else [])])
     return Seen(
@@ -207,6 +211,7 @@ def _look(name: str) -> Generator[Step, None, Seen]:
         source=source,
         movement=moved,
         use=paths.use_of(asked, made[0], offset, size),
+        crop=crop,
         unsolved=asked.source_from == "footage" and source is None and asked.use in ("stabilise", "lock"),
         stamp=stamp,
     )

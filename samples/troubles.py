@@ -45,6 +45,15 @@ _QUIET_CALLS = {"spec", "File"}
 _MARKS = {"tr", "later", "plural"}
 
 NO_TROUBLE = (
+    "Freeze Time...",
+    "Go Closer...",
+    "Go Wider...",
+    "Held for … frames.",
+    "Lock Off...",
+    "Take of …, with the footage in its middle as it is, ….",
+    "Take of …, with the footage in its middle at ….",
+    "The path is made from the footage's own camera, which starts where this one does.",
+    "The path is made from the source camera's: of this one, only the lens may count.",
     "As the source camera has it.",
     "Depth is guessed from the picture: ground, what stands on it and what moves, as a shallow relief.",
     "Depth is estimated by the network in … on …, and scaled so that the subject is … m away.",

@@ -103,5 +103,67 @@ GROUP = Group(
                 "This Blender's colour configuration has no view transform Standard.",
             ),
         ),
+        Entry(
+            title="There is nothing to steady, or to follow",
+            text=(
+                "Stabilise, Lock Off and Follow the Source go by the camera that shot the footage. Choose one that was "
+                "tracked as source camera, solve the footage (panel Footage Camera), or press From the Footage: it is "
+                "then solved when the take is made. What was shot from a tripod needs none of it."
+            ),
+            messages=(
+                "No camera is known that shot the footage: there is nothing to steady.",
+                "The source camera … stands still: there is nothing to steady.",
+                "Its camera is solved when the take is made. Solve it before, to see the path.",
+                "Follow the Source has no source camera to follow.",
+                "The source camera … stands still: Follow the Source changes nothing.",
+                (
+                    "What would be invented hangs on how the footage's camera moved, which is not known yet: solve the "
+                    "footage first."
+                ),
+            ),
+        ),
+        Entry(
+            title="A frame cannot be held so long, or at all",
+            text=(
+                "A take is as long as its strip: slowing down, the hold, and what comes after it must have room in it. "
+                "Shorten the hold or the ease, hold an earlier frame, or make the strip longer. The frame to hold is "
+                "one of the timeline's, under the strip; the clock beside it takes the current one."
+            ),
+            messages=(
+                "Frame … cannot be held for 1 frame: there is room for ….",
+                "Frame … cannot be held for … frames: there is room for ….",
+                "Frame … is held for no frame: hold it for 1 at least.",
+                "There is no room to hold frame …: choose an earlier one, or a shorter ease.",
+                "Frame … is not in the strip: frame … is held.",
+                "Frame … is not in the strip, which covers frames … to ….",
+                "The camera stands still while time is held: the take shows a still picture then.",
+            ),
+        ),
+        Entry(
+            title="The part to go in on has few pixels",
+            text=(
+                "What is closer has no more pixels than were filmed. Choose a larger part, a smaller take (panel "
+                "Output), or ReCamMaster, which makes up what is finer. Choose Part needs a preview of the sequencer, "
+                "or a 3D view that looks through the camera, to drag in."
+            ),
+            messages=(
+                "A pixel of the footage is stretched to …: the take gets soft.",
+                "A pixel of the footage becomes … wide: the network makes up what is finer.",
+                "The part to go in on is too small: choose one of 16 pixels of the footage at least.",
+                "Without a window, set the part's sides as numbers.",
+            ),
+        ),
+        Entry(
+            title="Pixels that are to be kept",
+            text=(
+                "Footage that is kept inside a wider frame is the footage's own until the file is written. FFV1 and "
+                "PNG change nothing; others do, by what cannot be seen. True pixels are put where the depth says: a "
+                "flat plane is right for what is flat, and for a camera that only turns."
+            ),
+            messages=(
+                "… changes pixels a little, the kept ones too.",
+                "True pixels of a flat plane are right only where the footage is flat.",
+            ),
+        ),
     ),
 )

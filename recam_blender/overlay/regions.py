@@ -5,7 +5,6 @@ What is gone in on, and what a network that crops is shown.
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import bpy
@@ -15,7 +14,6 @@ from .. import compat, footage, request, watching
 from ..texts import tr
 from . import pens, picture, where
 
-_OUTSIDE = (0.0, 0.0, 0.0, 0.35)
 _WIDTH = 2.0
 
 
@@ -29,28 +27,20 @@ class Box(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """Where the footage lies in a region, pixels: its middle, its sides, and how far it is turned, radians."""
+    """Where the footage lies in a region, pixels: its lower left corner, and its sides."""
 
     x: float
     y: float
     width: float
     height: float
-    turn: float = 0.0
 
     def place(self, x: float, y: float) -> tuple[float, float]:
         """Where a place in the footage lies, given in shares from its left upper corner."""
-        across, up = (x - 0.5) * self.width, (0.5 - y) * self.height
-        cos, sin = math.cos(self.turn), math.sin(self.turn)
-        return self.x + cos * across - sin * up, self.y + sin * across + cos * up
+        return self.x + x * self.width, self.y + (1.0 - y) * self.height
 
     def share(self, x: float, y: float) -> tuple[float, float]:
         """The way back: shares of the footage at a pixel of the region, less than 0 or more than 1 beside it."""
-        cos, sin = math.cos(self.turn), math.sin(self.turn)
-        across, up = x - self.x, y - self.y
-        return (
-            (cos * across + sin * up) / self.width + 0.5,
-            0.5 - (cos * up - sin * across) / self.height,
-        )
+        return (x - self.x) / self.width, 1.0 - (y - self.y) / self.height
 
 
 def between(one: tuple[float, float], other: tuple[float, float], least: float = 0.02) -> Box:
@@ -72,24 +62,20 @@ def region_of(settings: Any) -> Box | None:
     return Box(*(getattr(settings, f"use_region_{name}") for name in names))
 
 
-def in_preview(context: bpy.types.Context, scene: bpy.types.Scene, region: bpy.types.Region) -> Frame | None:
-    """Where the chosen footage lies in a preview of the sequencer, as the strip's own transform puts it there."""
+def in_preview(scene: bpy.types.Scene, region: bpy.types.Region) -> Frame | None:
+    """Where the chosen footage lies in a preview of the sequencer: in its middle. A strip that is moved, turned or cut
+    is read as Blender shows it, so that its footage is all of the picture.
+    """
     strip = request.chosen_footage(scene)
     if strip is None:
         return None
     render = scene.render
     aspect = render.pixel_aspect_x / render.pixel_aspect_y
-    x, y, turn = 0.0, 0.0, 0.0
     width, height = footage.shown_size(scene, strip)
-    own = getattr(strip, "transform", None)
-    if own is not None and not footage.changes(scene, strip):
-        x, y, turn = own.offset_x, own.offset_y, own.rotation
     place = region.view2d.view_to_region
-    left, bottom = place((x - width / 2) * aspect, y - height / 2, clip=False)
-    right, top = place((x + width / 2) * aspect, y + height / 2, clip=False)
-    if right - left < 2 or top - bottom < 2:
-        return None
-    return Frame((left + right) / 2, (bottom + top) / 2, right - left, top - bottom, turn)
+    left, bottom = place(-width / 2 * aspect, -height / 2, clip=False)
+    right, top = place(width / 2 * aspect, height / 2, clip=False)
+    return Frame(left, bottom, right - left, top - bottom) if right - left > 2 and top - bottom > 2 else None
 
 
 def in_view(context: bpy.types.Context) -> Frame | None:
@@ -98,7 +84,7 @@ def in_view(context: bpy.types.Context) -> Frame | None:
     if camera is None or camera.type != "CAMERA":
         return None
     left, bottom, width, height = picture.frame_rectangle(context, camera)
-    return Frame(left + width / 2, bottom + height / 2, width, height) if width > 2 and height > 2 else None
+    return Frame(left, bottom, width, height) if width > 2 and height > 2 else None
 
 
 def draw_preview() -> None:
@@ -108,8 +94,8 @@ def draw_preview() -> None:
     space = context.space_data
     if scene is None or scene.sequence_editor is None or not space.show_overlays:
         return
-    if _parts(scene):
-        _draw(context, scene, in_preview(context, scene, context.region))
+    if parts(scene):
+        _draw(context, scene, in_preview(scene, context.region))
 
 
 def draw_view() -> None:
@@ -118,7 +104,7 @@ def draw_view() -> None:
     if not context.space_data.overlay.show_overlays:
         return
     camera, edit = where.looks_through(context), where.edit_of(context)
-    if camera is None or edit is None or not _parts(edit):
+    if camera is None or edit is None or not parts(edit):
         return
     seen = watching.look(edit)
     if seen is None or seen.camera_scene != context.scene.name:
@@ -128,9 +114,13 @@ def draw_view() -> None:
         _draw(context, edit, in_view(context))
 
 
-def _parts(scene: bpy.types.Scene) -> list[tuple[Box, str, bool]]:
-    """What is drawn: a part, what it is, and whether it is the one that one drags."""
+def parts(scene: bpy.types.Scene) -> list[tuple[Box, str, bool]]:
+    """What is drawn: a part, what it is, and whether the take goes in on it."""
     found = []
+    seen = watching.look(scene)
+    if seen is not None and seen.crop is not None:
+        left, top, right, bottom = seen.crop
+        found.append((Box(left, top, right - left, bottom - top), tr("The network sees this"), False))
     region = region_of(scene.recam)
     if region is not None:
         found.append((region, tr("Closer"), True))
@@ -143,15 +133,16 @@ def _draw(context: bpy.types.Context, scene: bpy.types.Scene, frame: Frame | Non
     scale = pens.scale(context)
     colours = pens.of_theme((0.0, 0.0, 0.0))
     gpu.state.blend_set("ALPHA")
-    for box, words, _ in _parts(scene):
+    for box, words, closer in parts(scene):
+        colour = colours.target if closer else colours.source
         corners = [
             frame.place(box.x + across * box.width, box.y + down * box.height)
             for across, down in ((0, 0), (1, 0), (1, 1), (0, 1))
         ]
         pens.outline(corners, colours.edge, (_WIDTH + 2) * scale)
-        pens.outline(corners, colours.target, _WIDTH * scale)
+        pens.outline(corners, colour, _WIDTH * scale)
         pen = pens.Words(scale, colours.plate)
         width, height = pen.size(words)
         x, y = corners[0]
-        pen.write([(words, (x + 6 * scale, y - height - 6 * scale, width, height), colours.target)])
+        pen.write([(words, (x + 6 * scale, y - height - 6 * scale, width, height), colour)])
     gpu.state.blend_set("NONE")

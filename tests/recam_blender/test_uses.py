@@ -2,6 +2,8 @@
 
 import itertools
 import math
+import time
+import types
 
 import bpy
 import drawn
@@ -317,13 +319,11 @@ def test_a_drag_is_a_part_whichever_way_it_goes(recam):
     assert regions.between((1.0, 0.2), (1.4, 0.4)) == pytest.approx((0.98, 0.2, 0.02, 0.2))
 
 
-def test_places_in_a_turned_footage_are_found_again(recam):
-    regions = recam("overlay").regions
-    frame = regions.Frame(200.0, 100.0, 80.0, 40.0, math.radians(30))
+def test_places_in_the_footage_are_found_again(recam):
+    frame = recam("overlay").regions.Frame(160.0, 80.0, 80.0, 40.0)
+    assert frame.place(0.0, 0.0) == pytest.approx((160.0, 120.0))
     for place in ((0.0, 0.0), (1.0, 0.0), (0.25, 0.7)):
         assert frame.share(*frame.place(*place)) == pytest.approx(place)
-    straight = regions.Frame(200.0, 100.0, 80.0, 40.0)
-    assert straight.place(0.0, 0.0) == pytest.approx((160.0, 120.0))
 
 
 # Takes
@@ -384,3 +384,77 @@ def test_from_the_panel_to_the_strip(recam, edit, folder, backend_python, use, s
 def _halved(pictures):
     count, height, width, _ = pictures.shape
     return pictures.reshape(count, height // 2, 2, width // 2, 2, 3).astype(float).mean(axis=(2, 4)).round().astype(int)
+
+
+# What a network is shown
+
+
+def test_what_the_network_is_shown_is_drawn(recam, edit, seen):
+    settings, parts = edit.recam, recam("overlay").regions.parts
+    settings.source_camera = None
+    seen()
+    assert parts(edit) == []
+    settings.engine, settings.fit = "recammaster", "crop"
+    settings.network_width = settings.network_height = 64
+    settings.use_focus, settings.focus_x = True, 0.5
+    seen()
+    ((box, words, _),) = parts(edit)
+    assert box == pytest.approx((0.25, 0.0, 0.5, 1.0))
+    assert words == "The network sees this"
+    settings.focus_x = 0.0
+    seen()
+    assert parts(edit)[0][0] == pytest.approx((0.0, 0.0, 0.5, 1.0))
+    settings.fit = "pad"
+    seen()
+    assert parts(edit) == []
+
+
+def test_windows_and_focus_go_into_the_job(edit, planned):
+    settings = edit.recam
+    settings.engine, settings.network_frames = "recammaster", 41
+    generation = planned().settings.generation
+    assert (generation.overlap, generation.focus_x, generation.focus_y) == (None, None, None)
+    settings.use_overlap, settings.overlap, settings.use_focus, settings.focus_y = True, 12, True, 0.25
+    generation = planned().settings.generation
+    assert (generation.overlap, generation.focus_x, generation.focus_y) == (13, 0.5, 0.25)
+    settings.overlap = 2001
+    assert settings.overlap == 37
+
+
+def test_a_part_lies_where_the_strip_is_drawn(recam, edit):
+    """A preview that shows a pixel of the scene's 500 x 400 on half of one of its own."""
+    regions = recam("overlay").regions
+    edit.render.resolution_x, edit.render.resolution_y = 500, 400
+    strip = strips(edit)["clip"]
+    region = types.SimpleNamespace(
+        view2d=types.SimpleNamespace(view_to_region=lambda x, y, clip: (400 + x / 2, 300 + y / 2))
+    )
+    assert regions.in_preview(edit, region) == pytest.approx((368, 284, 64, 32))
+    # Moved, it is read as Blender shows it: the whole picture.
+    strip.transform.offset_x = 40.0
+    assert regions.in_preview(edit, region) == pytest.approx((275, 200, 250, 200))
+
+
+def test_blender_is_not_held_while_a_path_is_smoothed(recam, edit):
+    """Smoothing takes longer than a redraw may wait."""
+    paths = recam("paths")
+    work = paths.aside(lambda: time.sleep(0.3) or "done", 1)
+    longest, came = 0.0, ""
+    while not came:
+        begun = time.perf_counter()
+        try:
+            next(work)
+        except StopIteration as end:
+            came = end.value
+        longest = max(longest, time.perf_counter() - begun)
+    assert came == "done"
+    assert longest < 0.05
+    with pytest.raises(ZeroDivisionError):
+        recam("tasks").drain(paths.aside(lambda: 1 / 0, 1))
+
+
+def test_a_path_that_is_known_is_not_made_again(recam, edit, seen, monkeypatch):
+    edit.recam.use = "stabilise"
+    first = seen().target.matrices
+    monkeypatch.setattr(recam("paths"), "target_of", None)
+    assert (seen().target.matrices == first).all()
