@@ -142,7 +142,7 @@ def test_depth_files_stay_with_the_frames_of_a_trimmed_clip(edit, asked, run, fo
 def test_a_default_cube_is_not_taken_for_the_footage(edit, asked, run, folder):
     bpy.ops.mesh.primitive_cube_add()
     outcome = run(asked(folder=str(folder)))
-    assert "plane" in outcome.takes[0].result.depth
+    assert "scene" not in outcome.takes[0].result.depth
 
 
 @pytest.mark.parametrize(("form", "suffix"), [("ffv1", ".mkv"), ("prores4444", ".mov"), ("png", ""), ("exr", "")])
