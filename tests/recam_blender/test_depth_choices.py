@@ -24,7 +24,7 @@ def scene() -> bpy.types.Scene:
 @pytest.mark.parametrize(
     ("choice", "has_source_camera", "expected"),
     [
-        ("auto", False, "plane"),
+        ("auto", False, "auto"),
         ("auto", True, "scene"),
         ("scene", False, "scene"),
         ("plane", True, "plane"),
