@@ -165,7 +165,12 @@ def _by_model(look: _Look, *, asked: bool) -> Chosen:
             raise EngineError(network.MISSING, "models")
         return Chosen()
     device = look.job.settings.generation.device
-    return _chosen(look.made(network.NetworkDepth, weights=weights, device=device))
+    try:
+        return _chosen(look.made(network.NetworkDepth, weights=weights, device=device))
+    except EngineError as error:
+        if asked:
+            raise
+        return Chosen(notes=[f"The depth model is not used. {error}"])
 
 
 def _by_relief(look: _Look, *, asked: bool) -> Chosen:
