@@ -57,7 +57,7 @@ def _lock(column: bpy.types.UILayout, settings: Any) -> None:
 
 def _closer(column: bpy.types.UILayout, settings: Any) -> None:
     column.prop(settings, "use_closer_by")
-    column.prop(settings, "use_hold", text="Hold at the End")
+    column.prop(settings, "use_hold", text="Hold at End")
     column.operator("recam.choose_region", icon="SELECT_SET")
     part = column.column(align=True)
     part.prop(settings, "use_region_x", text="Part Left")

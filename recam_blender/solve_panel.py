@@ -31,7 +31,7 @@ class RECAM_PT_solve(Settings, bpy.types.Panel):
         if settings.source_camera is not None and solving.KEY not in (each.key for each in tasks.every()):
             return
         column = layout.column()
-        optional(column, settings, "use_known", "known_distance", heading=later("Known Distance"))
+        optional(column, settings, "use_known", "known_distance", heading=later("Distance (m)"))
         if settings.use_known:
             part = column.column(align=True)
             part.prop(settings, "known_frame")

@@ -15,6 +15,8 @@ from ..texts import tr
 from . import pens, picture, where
 
 _WIDTH = 2.0
+# Under words: the footage may be of any colour.
+_PLATE, _WORDS = (0.0, 0.0, 0.0, 0.75), (1.0, 1.0, 1.0, 1.0)
 
 
 class Box(NamedTuple):
@@ -141,8 +143,8 @@ def _draw(context: bpy.types.Context, scene: bpy.types.Scene, frame: Frame | Non
         ]
         pens.outline(corners, colours.edge, (_WIDTH + 2) * scale)
         pens.outline(corners, colour, _WIDTH * scale)
-        pen = pens.Words(scale, colours.plate)
+        pen = pens.Words(scale, _PLATE)
         width, height = pen.size(words)
         x, y = corners[0]
-        pen.write([(words, (x + 6 * scale, y - height - 6 * scale, width, height), colour)])
+        pen.write([(words, (x + 6 * scale, y - height - 6 * scale, width, height), _WORDS)])
     gpu.state.blend_set("NONE")

@@ -172,3 +172,21 @@ def test_split_properties_have_two_fifths_for_their_names():
     name, tick = layout.page
     assert name.gets == pytest.approx(0.4 * 300 - 5)
     assert tick.gets == pytest.approx(0.6 * 300 - 5)
+
+
+@pytest.mark.parametrize("use", ["stabilise", "lock", "closer", "outpaint", "freeze"])
+def test_nothing_of_a_use_is_cut_off(recam, speak, scene, use, monkeypatch):
+    """Its settings, and all that is doubtful about them."""
+    monkeypatch.setattr(recam("needs"), "need", lambda _engine: None)
+    monkeypatch.setattr(recam("watching"), "look", recam("watching").look_now)
+    own = scene.recam
+    own.use, own.use_outpaint_by, own.use_at, own.use_region_width = use, "frame", 400, 0.02
+    for hold in (4, 400):
+        own.use_hold = hold
+        drawn = list(shown(recam, speak, scene))
+        cut = [
+            f"{name}: {each.text!r} needs {each.needs:.0f} of {each.gets:.0f}"
+            for name, each in drawn
+            if each.is_cut and name == "RECAM_PT_main"
+        ]
+        assert cut == []
