@@ -57,7 +57,7 @@ def shake(source: Trajectory, target: Trajectory) -> tuple[float, float]:
 
 def _shake(use: Use, source: Trajectory, target: Trajectory) -> str:
     degrees, metres = shake(source, target)
-    much = f"{degrees:.2g}° of turning and {100 * metres:.2g} cm of moving"
+    much = f"{degrees:.2f}° of turning and {100 * metres:.1f} cm of moving"
     if use.kind == "lock":
         return f"The camera is held as in frame {use.at + 1}; on average (rms) the source camera is {much} away."
     return f"The camera is steadied over {use.strength:g} s: {much} (rms) were taken as shake."
@@ -100,8 +100,8 @@ def _frozen(use: Use, length: int, rate: float) -> str:
     late, lost = freeze.delay(use), length - 1 - int(np.floor(shown[-1]))
     frame, seconds = use.at + 1, use.hold / rate
     if not lost:
-        return f"Frame {frame} is held for {use.hold} frames, {seconds:.2g} s."
+        return f"Frame {frame} is held for {use.hold} frames, {seconds:.1f} s."
     return (
-        f"Frame {frame} is held for {use.hold} frames, {seconds:.2g} s: the action after it is {late} frames later, "
+        f"Frame {frame} is held for {use.hold} frames, {seconds:.1f} s: the action after it is {late} frames later, "
         f"and the last {lost} of the footage are not shown."
     )
