@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from . import needs, region_operator, request, solving, tasks, watching
+from . import needs, region_operator, request, solved_clip, solving, tasks, watching
 from .errors import ReCamError
 from .fixes import edit_of
 from .request import Request
@@ -127,7 +127,7 @@ _items: list[tuple[str, str, str]] = []
 def _clips(_operator: Any, context: bpy.types.Context | None) -> list[tuple[str, str, str]]:
     edit = edit_of(context) if context is not None else None
     strip = request.chosen_footage(edit) if edit is not None else None
-    _items[:] = [(each.name, each.name, "") for each in solving.clips_of(edit, strip)] if strip is not None else []
+    _items[:] = [(each.name, each.name, "") for each in solved_clip.clips_of(edit, strip)] if strip is not None else []
     return _items
 
 
@@ -146,7 +146,7 @@ class RECAM_OT_camera_from_clip(_ForFootage, bpy.types.Operator):
         if not super().poll(context):
             return False
         edit = edit_of(context)
-        if not solving.clips_of(edit, request.chosen_footage(edit)):
+        if not solved_clip.clips_of(edit, request.chosen_footage(edit)):
             cls.poll_message_set("No clip of this file is solved: track and solve it in the Movie Clip Editor")
             return False
         return True
@@ -155,13 +155,18 @@ class RECAM_OT_camera_from_clip(_ForFootage, bpy.types.Operator):
         """Make it."""
         edit = edit_of(context)
         strip = request.chosen_footage(edit)
-        clip = bpy.data.movieclips.get(self.clip) or solving.clips_of(edit, strip)[0]
+        clip = bpy.data.movieclips.get(self.clip) or solved_clip.clips_of(edit, strip)[0]
         try:
-            camera = solving.from_clip(edit, strip, clip)
+            camera = solved_clip.from_clip(edit, strip, clip)
         except ReCamError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        self.report({"INFO"}, tr("{camera!r} is now the source camera.").format(camera=camera.name))
+        made = tr("{camera!r} is now the source camera.").format(camera=camera.name)
+        if solved_clip.distorts(clip):
+            bent = tr("The lens distortion of clip {clip!r} is left out: undistort the footage first, if it shows.")
+            self.report({"WARNING"}, f"{made} {bent.format(clip=clip.name)}")
+        else:
+            self.report({"INFO"}, made)
         return {"FINISHED"}
 
 
@@ -183,7 +188,9 @@ class RECAM_OT_pick_known(_ForFootage, bpy.types.Operator):
         """Wait for the click."""
         if bpy.app.background:
             return self.execute(context)
-        self._edit = edit_of(context).name
+        edit = edit_of(context)
+        assert edit is not None  # poll has seen to it
+        self._edit = edit.name
         context.window.cursor_modal_set("EYEDROPPER")
         context.workspace.status_text_set(tr("Click a point of the footage. Esc cancels"))
         context.window_manager.modal_handler_add(self)

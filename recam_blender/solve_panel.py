@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from . import compat, drawing, request, solving, tasks
+from . import compat, drawing, request, solved_clip, solving, tasks
 from .panel_settings import Settings, optional
 from .solve_operators import (
     RECAM_OT_camera_from_clip,
@@ -43,7 +43,7 @@ class RECAM_PT_solve(Settings, bpy.types.Panel):
 def _buttons(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
     layout.operator(RECAM_OT_solve_footage.bl_idname, icon="TRACKER")
     strip = request.chosen_footage(scene)
-    if strip is not None and solving.clips_of(scene, strip):
+    if strip is not None and solved_clip.clips_of(scene, strip):
         layout.operator(RECAM_OT_camera_from_clip.bl_idname, icon="CON_CAMERASOLVER")
 
 

@@ -1,6 +1,6 @@
-"""The camera that shot the footage, as a camera of Blender's: solved by the worker, or by Blender's own tracker.
+"""The camera that shot the footage, as a camera of Blender's: solved by the worker.
 
-Either way it is new, keyed frame by frame beside the target camera, and becomes the source camera.
+It is new, keyed frame by frame beside the target camera, and becomes the source camera.
 """
 
 from __future__ import annotations
@@ -83,49 +83,10 @@ def keep(told: Told) -> bpy.types.Object:
     """
     scene = planning.find_scene(told.scene)
     strip = planning.find_strip(scene, told.strip)
-    cameras, frame = _time(scene, strip, told.frame_start)
-    like = _target(scene, cameras)
-    poses = _start(cameras, like, frame) @ np.array(told.solve.trajectory.poses)
-    return _as_source(scene, strip, cameras, like, _placed(told.solve.trajectory, poses), frame)
-
-
-def from_clip(scene: bpy.types.Scene, strip: Any, clip: bpy.types.MovieClip) -> bpy.types.Object:
-    """Make a camera of Blender's own solve of a clip that this footage shows, and let it be the footage's.
-
-    Raises:
-        ReCamError: the clip is not solved where the footage shows it, or shows other frames than can be told.
-    """
-    solved = clip.tracking.reconstruction
-    if not solved.is_valid:
-        raise ReCamError(tr("Clip {clip!r} is not solved: solve it in the Movie Clip Editor.").format(clip=clip.name))
-    start, shown = _clip_frames(scene, strip, clip)
-    known = {each.frame for each in solved.cameras}
-    lacking = [frame for frame in shown if frame not in known]
-    if lacking:
-        text = tr("Clip {clip!r} is solved for frames {first} to {last}, but the footage shows frame {frame} of it.")
-        first, last = min(known, default=0), max(known, default=0)
-        raise ReCamError(text.format(clip=clip.name, first=first, last=last, frame=lacking[0]))
-    cameras, frame = _time(scene, strip, start)
-    flip = np.diag((1.0, -1.0, -1.0, 1.0))
-    poses = np.array([np.array(solved.cameras.matrix_from_frame(frame=each)) for each in shown]) @ flip
-    poses[:, :3, 3] *= cameras.unit_settings.scale_length
-    left, _, right = np.linalg.svd(poses[:, :3, :3])
-    poses[:, :3, :3] = left @ right
-    trajectory = from_arrays(poses, _clip_lens(clip), *clip.size)
-    return _as_source(scene, strip, cameras, _target(scene, cameras), trajectory, frame)
-
-
-def clips_of(scene: bpy.types.Scene, strip: Any) -> list[bpy.types.MovieClip]:
-    """The clips of this file that show the same file as a strip, and are solved."""
-    path = getattr(strip, "filepath", "")
-    if not path:
-        return []
-    wanted = bpy.path.abspath(path, library=scene.library)
-    return [
-        each
-        for each in bpy.data.movieclips
-        if each.tracking.reconstruction.is_valid and bpy.path.abspath(each.filepath, library=each.library) == wanted
-    ]
+    cameras, frame = time_of(scene, strip, told.frame_start)
+    like = target_of(scene, cameras)
+    poses = start_pose(cameras, like, frame) @ np.array(told.solve.trajectory.poses)
+    return as_source(scene, strip, cameras, like, _placed(told.solve.trajectory, poses), frame)
 
 
 # What is asked
@@ -166,7 +127,7 @@ def _known(request: Request, found: footage.FootageFound) -> dict[str, Any] | No
 # What is made
 
 
-def _time(scene: bpy.types.Scene, strip: Any, frame_start: int) -> tuple[bpy.types.Scene, float]:
+def time_of(scene: bpy.types.Scene, strip: Any, frame_start: int) -> tuple[bpy.types.Scene, float]:
     """The scene that the cameras move in, and its frame at a timeline frame."""
     asked = Request(scene=scene.name, strip=strip.name)
     settings = scene.recam
@@ -178,12 +139,13 @@ def _time(scene: bpy.types.Scene, strip: Any, frame_start: int) -> tuple[bpy.typ
     return cameras, frame + frame_start - compat.span(strip)[0]
 
 
-def _target(scene: bpy.types.Scene, cameras: bpy.types.Scene) -> bpy.types.Object | None:
+def target_of(scene: bpy.types.Scene, cameras: bpy.types.Scene) -> bpy.types.Object | None:
+    """The camera that takes are seen with."""
     camera = scene.recam.camera or cameras.camera
     return camera if camera is not None and camera.type == "CAMERA" else None
 
 
-def _start(cameras: bpy.types.Scene, like: bpy.types.Object | None, frame: float) -> Any:
+def start_pose(cameras: bpy.types.Scene, like: bpy.types.Object | None, frame: float) -> Any:
     """The pose to begin at."""
     if like is not None:
         try:
@@ -200,7 +162,7 @@ def _placed(trajectory: Trajectory, poses: Any) -> Trajectory:
     return dataclasses.replace(trajectory, poses=from_poses.poses)
 
 
-def _as_source(
+def as_source(
     scene: bpy.types.Scene,
     strip: Any,
     cameras: bpy.types.Scene,
@@ -208,31 +170,8 @@ def _as_source(
     trajectory: Trajectory,
     frame: float,
 ) -> bpy.types.Object:
+    """A new camera that goes so, from this frame of its scene on: the source camera from now on."""
     name = tr("Camera of {strip}").format(strip=strip.name)
     camera = keyed_camera.new_camera(name, cameras, trajectory, frame, like=like)
     scene.recam.source_camera = camera
     return camera
-
-
-def _clip_frames(scene: bpy.types.Scene, strip: Any, clip: bpy.types.MovieClip) -> tuple[int, list[int]]:
-    """The timeline frame of the footage's first, and which frame of a clip, counted from 1, each of them shows."""
-    name = strip.name
-    with runtime.scratch_folder() as folder:
-        reading = footage.read_footage(scene, strip, folder=folder)
-        try:
-            while True:
-                next(reading)
-        except StopIteration as ended:
-            found: footage.FootageFound = ended.value
-    if not found.source_frames or clip.source != "MOVIE":
-        raise ReCamError(tr("Which frames of a clip strip {strip!r} shows cannot be told.").format(strip=name))
-    return found.start, [each + 1 for each in found.source_frames]
-
-
-def _clip_lens(clip: bpy.types.MovieClip) -> tuple[float, float, float, float]:
-    """The lens of a clip, without its distortion, in pixels of its frames."""
-    camera, height = clip.tracking.camera, clip.size[1]
-    fx = camera.focal_length_pixels
-    aspect = camera.pixel_aspect
-    x, y = camera.principal_point_pixels
-    return fx, fx / aspect, float(x), height - float(y)
