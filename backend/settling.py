@@ -12,8 +12,8 @@ import contextlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any
 
+from .cameras import uses
 from .cameras.applied import target_of
 from .cameras.trajectory import resample, resized, source_of
 from .contract import ESTIMATED, Job, Trajectory
@@ -101,6 +101,7 @@ def _cameras(job: Job, opened: Opened, report: Report, check: Callable[[], None]
 
 def _solved(job: Job, opened: Opened, report: Report, check: Callable[[], None]) -> tuple[Trajectory, list[str]]:
     from .geometry.solve import SolveError, solve
+    from .geometry.solving import in_metres
 
     try:
         solved = solve(
@@ -116,30 +117,19 @@ def _solved(job: Job, opened: Opened, report: Report, check: Callable[[], None])
     except SolveError as error:
         raise EngineError(str(error), "footage") from error
     notes = [solved.words, *solved.notes]
-    factor, how = _scale(job, solved)
-    if how:
-        notes.append(how)
-    return solved.scaled(factor).placed(job.target.poses[0]).trajectory, notes
+    if solved.kind == "moving":
+        notes.append(_how_large(job))
+    in_place = in_metres(solved, job.subject_distance, job.known).placed(job.target.poses[0])
+    return in_place.trajectory, notes
 
 
-def _scale(job: Job, solved: Any) -> tuple[float, str]:
-    """What to multiply a solved camera's lengths by, for metres; and how that is known."""
-    if solved.kind != "moving":
-        return 1.0, ""
+def _how_large(job: Job) -> str:
+    """How the size of a solved world is known."""
     if job.known is not None:
-        found = solved.depth_of(job.known.frame, job.known.x, job.known.y)
-        if found is None:
-            place = f"({job.known.x:g}, {job.known.y:g}) of frame {job.known.frame}"
-            raise EngineError(
-                f"Nothing was followed near the point {place} whose distance is given: choose a point with more to "
-                "hold on to.",
-                "footage",
-            )
-        return job.known.distance / found, f"The scene's size is that of a point {job.known.distance:g} m away."
+        return f"The scene's size is that of a point {job.known.distance:g} m away."
     return (
-        job.subject_distance / solved.median_depth(0),
-        f"The scene's size is not known from footage alone: half of what is followed in its first frame is taken to "
-        f"be nearer than the subject distance, {job.subject_distance:g} m.",
+        "The scene's size is not known from footage alone: half of what is followed in its first frame is taken to be "
+        f"nearer than the subject distance, {job.subject_distance:g} m."
     )
 
 
@@ -147,8 +137,6 @@ def _scale(job: Job, solved: Any) -> tuple[float, str]:
 
 
 def _tell_use(job: Job, settled: Settled) -> None:
-    from .cameras import uses
-
     size, output = (job.footage.width, job.footage.height), (job.output.width, job.output.height)
     settled.instants = uses.instants(job.use, len(job))
     settled.notes += uses.sentences(

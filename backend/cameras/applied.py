@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 
 from ..contract import Job, Trajectory, Use
+from . import uses
 from .poses import relative
 from .trajectory import from_arrays, resample, resized, source_of
 
@@ -29,8 +30,6 @@ def target_of(job: Job, source: Trajectory) -> Trajectory:
         return follow(source, job.target)
     if not job.use.makes_target:
         return job.target
-    from . import uses
-
     return uses.target_for(
         job.use,
         source,
@@ -59,8 +58,6 @@ def applied(job: Job) -> Job:
     use, job = job.use, dataclasses.replace(job, relative=False, use=Use())
     if use.kind != "freeze":
         return job
-    from . import uses
-
     return _held(job, uses.instants(use, len(job)) or [])
 
 
