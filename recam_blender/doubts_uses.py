@@ -23,7 +23,7 @@ _COARSE = 2.0
 _LOSSY = ("h264", "prores4444")
 
 _FROM_FOOTAGE = Button("recam.use_footage_camera", later("From the Footage"))
-_SOLVE = Button("recam.solve_footage", later("Solve Footage"))
+_SOLVE = Button("recam.solve_footage", later("Solve"))
 
 
 def of_use(scene: bpy.types.Scene, seen: Seen) -> Iterator[Doubt]:
@@ -61,18 +61,13 @@ def is_still(path: Path) -> bool:
 def _of_steadiness(settings: Any, seen: Seen) -> Iterator[Doubt]:
     if seen.unsolved:
         text = tr("Its camera is solved when the take is made. Solve it before, to see the path.")
-        yield Doubt(text, "INFO", _known(_SOLVE), "use_source")
+        yield Doubt(text, "INFO", _SOLVE, "use_source")
     elif seen.source is None:
         text = tr("No camera is known that shot the footage: there is nothing to steady.")
         yield Doubt(text, "ERROR", _FROM_FOOTAGE, "use_source")
     elif is_still(seen.source):
         text = tr("The source camera {name!r} stands still: there is nothing to steady.")
         yield Doubt(text.format(name=seen.source.name), "ERROR", _FROM_FOOTAGE, "use_source")
-
-
-def _known(button: Button) -> Button | None:
-    """Only where this Blender has that operator."""
-    return button if hasattr(bpy.types, "RECAM_OT_" + button.operator.partition(".")[2]) else None
 
 
 def _of_closer(scene: bpy.types.Scene, seen: Seen) -> Iterator[Doubt]:
