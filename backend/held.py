@@ -25,7 +25,7 @@ class HeldFrames:
         self.width, self.height = footage.width, footage.height
         self._footage = footage
         self._instants = instants
-        self._between: tuple[int, Between] | None = None
+        self._between: tuple[int, Image, Between] | None = None
 
     def frame(self, index: int, /) -> Image:
         """See :class:`backend.engines.FrameSource`."""
@@ -35,9 +35,10 @@ class HeldFrames:
             return self._footage.frame(first)
         if self._between is None or self._between[0] != first:
             frames = self._footage.frame(first), self._footage.frame(first + 1)
-            self._between = first, Between(*(_opaque(each) for each in frames))
-        seen: Image = self._between[1].at(instant - first)
-        return _like(seen, self._footage.frame(first))
+            # The frame before is kept for its alpha: reading backwards is dear.
+            self._between = first, frames[0], Between(*(_opaque(each) for each in frames))
+        _, before, between = self._between
+        return _like(between.at(instant - first), before)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._footage, name)

@@ -27,7 +27,9 @@ _ANY_LENS = (1.0, 1.0, 0.5, 0.5)
 def target_of(job: Job, source: Trajectory) -> Trajectory:
     """The camera to see a job's take with, where ``source`` shot its footage."""
     if job.relative:
-        return follow(source, job.target)
+        instants = uses.instants(job.use, len(job))
+        # Where time is held, so is the source camera.
+        return follow(source if instants is None else resample(source, instants), job.target)
     if not job.use.makes_target:
         return job.target
     return uses.target_for(

@@ -11,6 +11,7 @@ import raytraced
 from backend import cameras, contract
 from backend.contract import Depth, EngineSettings, Job, Known, Output, Use
 from backend.geometry.solve import Solved
+from backend.held import HeldFrames
 from backend.media.reader import open_footage
 from backend.render import RenderError, render
 from backend.settling import settle
@@ -153,3 +154,30 @@ def test_time_stands_still_while_an_instant_is_held(tmp_path, travelled):
     assert held == list(range(6, 14))
     assert np.array_equal(frames[14], shown[7][0])
     assert any("frame" in each for each in result.notes)
+
+
+def test_a_move_that_follows_a_source_that_moves_stands_still_with_it_while_an_instant_is_held(tmp_path, travelled):
+    footage, shown = travelled
+    use = Use(kind="freeze", at=6, hold=8, ease=0)
+    still = [raytraced.pose_at((5.0, 0.0, 0.0), turn=30)] * FRAMES
+    asked = job(tmp_path, footage, still, use=use, source=path_of(travel()), relative=True)
+    result, frames = made(asked)
+    assert [index for index, frame in enumerate(frames) if np.array_equal(frame, shown[6][0])] == list(range(6, 14))
+    assert np.array_equal(frames[14], shown[7][0])
+    assert result.invented_most == 0
+
+
+def test_between_frames_the_footage_is_read_forward_and_its_alpha_kept():
+    asked = []
+
+    class Footage:
+        width, height = 32, 24
+
+        def frame(self, index):
+            asked.append(index)
+            return np.full((24, 32, 4), 10 * (index + 1), np.uint8)
+
+    frames = HeldFrames(Footage(), [0.0, 0.25, 0.5, 1.0, 1.5, 2.0])
+    alphas = [int(frames.frame(index)[0, 0, 3]) for index in range(6)]
+    assert alphas == [10, 10, 10, 20, 20, 30]
+    assert asked == sorted(asked)
