@@ -30,6 +30,7 @@ _AROUND = 4.0  # pixels around a place whose tracks are asked whether they are t
 _CUT_CONSISTENT = 0.5  # share of tracks that lead there and back, below which two frames do not belong together
 _CUT_DIFFERENCE = 0.15  # of white, mean over the frame along its tracks, above which they do not either
 _COST_PER_PIXEL = 2.0  # levels of 255 that a track's disagreement of one pixel counts as
+_SMALLEST = 16  # pixels along a side, below which OpenCV has no room for its patches: some sizes end the process
 
 
 def frames_at(frame: Callable[[int], Image], places: Iterable[float]) -> Iterator[Image]:
@@ -58,7 +59,8 @@ class Between:
 
     def __init__(self, before: Image, after: Image) -> None:
         self._before, self._after = before, after
-        self._tracks = None if np.array_equal(before, after) else _Tracks(_unit(before), _unit(after))
+        told = min(before.shape[:2]) >= _SMALLEST and not np.array_equal(before, after)
+        self._tracks = _Tracks(_unit(before), _unit(after)) if told else None
 
     def at(self, share: float) -> Image:
         """The frame at a share of the time between them, 0 to 1: one of theirs, or a new one of the same type."""

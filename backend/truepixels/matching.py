@@ -20,6 +20,7 @@ Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.uint8]
 
 _SIDE = 512  # pixels along the longer side, for what is smooth anyway
+_LEAST_SIDE = 16  # pixels: OpenCV's flow has no room for its patches in less, and some sizes end the process
 _LEAST = 0.02  # share of a frame that must be filmed to tell anything by
 _KEPT = 0.7  # of the fields of the frame before, so that nothing trembles
 _JUMP = 0.1  # of white: colours that change by more do so at once, as at a cut
@@ -99,7 +100,7 @@ class Matcher:
         white = np.float32(np.iinfo(filler.dtype).max)
         height, width = trusted.shape
         scale = min(1.0, _SIDE / max(height, width))
-        size = max(8, round(width * scale)), max(8, round(height * scale))
+        size = max(_LEAST_SIDE, round(width * scale)), max(_LEAST_SIDE, round(height * scale))
         known = _small_known(filmed, trusted, size)
         if whole <= 0 or known.mean() < _LEAST:
             return Match(filler, None, np.ones(3, np.float32), None, None)

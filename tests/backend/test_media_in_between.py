@@ -142,6 +142,13 @@ def test_the_smallest_pictures_a_network_can_draw(size):
     assert Between(*noise).at(0.5).shape == before.shape
 
 
+@pytest.mark.parametrize("size", [(1, 1), (200, 8), (200, 12), (9, 9), (3, 64)])
+def test_of_pictures_too_small_for_flow_the_nearer_is_shown(size):
+    noise = np.random.default_rng(0).random((2, *size[::-1], 3), np.float32)
+    between = Between(*noise)
+    assert [np.array_equal(between.at(share), noise[index]) for share, index in ((0.4, 0), (0.6, 1))] == [True] * 2
+
+
 def test_frames_at_places_asks_for_each_frame_once_and_leaves_whole_ones_alone():
     frames = [(shifted(0.2 * time) * 255).astype(np.uint8) for time in range(4)]
     asked = []

@@ -262,7 +262,7 @@ def test_transparency_is_kept_where_it_was_filmed(scene):
         assert (image[frame.invented == 255][:, 3] == 255).mean() > 0.9
 
 
-@pytest.mark.parametrize(("width", "height"), [(48, 32), (33, 90), (700, 40)])
+@pytest.mark.parametrize(("width", "height"), [(48, 32), (33, 90), (700, 40), (1200, 28)])
 def test_any_size(width, height):
     lens = lens_for(width, height)
     image, depth = raytraced.Room(seed=4).shoot(pose_at(), lens, width, height)
