@@ -84,7 +84,13 @@ class Depth(Message):
         return cls(kind="file", files=tuple(files), scale=scale)
 
 
-def natural_order(name: str) -> list[tuple[bool, int | str]]:
+def natural_order(name: str) -> list[tuple[int, str]]:
     """What to sort file names by, so that 10 comes after 9."""
     parts = enumerate(re.split(r"([0-9]+)", name))
-    return [(False, int(part)) if place % 2 else (True, part) for place, part in parts]
+    # Not as numbers: Python refuses those of thousands of digits, which names in others' files may have.
+    return [_by_value(part) if place % 2 else (0, part) for place, part in parts]
+
+
+def _by_value(digits: str) -> tuple[int, str]:
+    told = digits.lstrip("0")
+    return len(told), told

@@ -74,6 +74,7 @@ def test_damaged_lines_of_realestate(change, wanted, tmp_path):
         ("{", "no JSON"),
         ("[1]", "a JSON list"),
         ('{"a": 1}', "'a'"),
+        ('{"frame0": {}}', "no cameras"),
         ("hello\nworld\nit is\n", "a file of cameras"),
     ],
 )

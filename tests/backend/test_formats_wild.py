@@ -94,6 +94,14 @@ def test_times_that_jitter_are_those_of_frames(tmp_path):
     assert found.rate == pytest.approx(30, rel=5e-3)
 
 
+def test_a_long_pause_is_as_long_as_the_times_say(tmp_path):
+    stamps = [index / 24 + (300 if index > 5 else 0) for index in range(12)]
+    found = formats.read(text(tmp_path, "\n".join(f"{each:.6f} {each} 0 0 0 0 0 1" for each in stamps)))
+    assert len(found.trajectory) == 300 * 24 + 12
+    np.testing.assert_allclose(places(found), np.arange(300 * 24 + 12) / 24, atol=1e-4)
+    assert not any("too far apart" in each for each in found.lacks)
+
+
 @pytest.mark.parametrize("rate", [1.0, 4.0, 24000 / 1001])
 def test_brought_to_a_rate(rate, tmp_path):
     found = formats.read(text(tmp_path, WHOLE), rate=rate)
@@ -191,6 +199,11 @@ def test_names_with_blanks_and_without_numbers(tmp_path):
     found = formats.read(colmap(tmp_path, image(1, "my clip b.png") + image(2, "my clip a.png")))
     assert places(found) == [2, 1]
     assert found.numbers is None
+
+
+def test_names_of_thousands_of_digits(tmp_path):
+    found = formats.read(colmap(tmp_path, image(1, "2" * 5000 + ".png") + image(2, "1" * 5000 + ".png")))
+    assert places(found) == [2, 1]
 
 
 def test_numbers_that_are_no_frames_are_no_gaps(tmp_path):

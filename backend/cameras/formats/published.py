@@ -98,6 +98,8 @@ def _frames(data: dict[str, Any]) -> list[dict[str, Any]]:
             raise ContractError(f"frame{index}", "nothing", f"every frame of the {len(data)} from frame0 on")
     if not data:
         raise ContractError("trajectory", "no frames", EITHER)
+    if not data["frame0"]:
+        raise ContractError("frame0", "no cameras", _EXPECTED)
     return [data[f"frame{index}"] for index in range(len(data))]
 
 

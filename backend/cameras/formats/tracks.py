@@ -121,7 +121,7 @@ def regular(track: Track, rate: float | None) -> tuple[Track, float | None]:
         return (track if track.numbers is None else _by_number(track)), None
     numbers, own = _numbers_of_times(track.seconds)
     if numbers is not None and (rate is None or abs(own / rate - 1) <= _SAME_RATE):
-        return _by_number(replace(track, seconds=None, numbers=numbers)), own
+        return _by_number(replace(track, numbers=numbers)), own
     told = []
     if numbers is None:
         told.append("The poses are not evenly spaced in time: they were interpolated at even times.")
