@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
@@ -21,7 +22,7 @@ from ..backend.cameras.trajectory import resample
 from ..backend.contract import Progress, Trajectory
 from . import planning, sampling, use_limits, use_words
 from .planning import Step
-from .request import GENERATES, Request
+from .request import Request
 from .texts import later
 
 Floats = npt.NDArray[np.float64]
@@ -52,12 +53,13 @@ class Path:
 
 def path_of(scene: bpy.types.Scene, name: str, frames: tuple[float, ...], filmed: Trajectory) -> Path:
     """How a camera of this scene would be drawn that goes as ``filmed`` says."""
-    fx, fy, cx, cy = arrays(filmed)[1].T
+    poses, lenses = arrays(filmed)
+    fx, fy, cx, cy = lenses.T
     width, height = filmed.width, filmed.height
     corners = np.stack([-cx / fx, (width - cx) / fx, (cy - height) / fy, cy / fy], axis=-1)
     camera = planning.find_camera(scene, name)
     per_millimetre = sampling.focal_intrinsics(scene, camera, 1.0, width=width, height=height).fx
-    matrices = np.stack([sampling.matrix_world_from_pose(each, scene) for each in filmed.poses])
+    matrices = sampling.matrix_world_from_pose(poses, scene)
     return Path(name, frames, matrices, corners, fx / per_millimetre, filmed)
 
 
@@ -103,9 +105,12 @@ def of_takes(
             if asked.lens and source is None:
                 size = {"width": target.width, "height": target.height}
                 lens = sampling.focal_intrinsics(scene, planning.find_camera(scene, name), asked.lens, **size)
-            target = yield from _made(_job(asked, target, _part(source, frames), lens, frames, offset, rate))
+            # All of it aside: a job of a thousand poses takes its time to be checked.
+            whole = functools.partial(_job, asked, target, source, lens, frames, offset, rate)
+            target = yield from aside(lambda made=whole: _made(made()), len(frames))  # type: ignore[misc]
             scene = planning.find_scene(scene_name)
         found.append(path_of(scene, name, frames, target))
+        yield Step(Progress(phase=later("Reading the camera"), step=len(frames), total=len(frames)))
     return found
 
 
@@ -120,9 +125,9 @@ def use_of(asked: Request, path: Path, offset: float, size: tuple[int, int]) -> 
 def shown_to_network(asked: Request, path: Path, source: Path | None, size: tuple[int, int]) -> framing.Box | None:
     """What a network is shown of the footage, as left, top, right and bottom in shares of it; None where that is all.
 
-    Of the first cut. A source camera that is not known stands where the target begins.
+    A source camera that is not known stands where the target begins.
     """
-    if asked.engine not in GENERATES or path.trajectory is None or not all(size):
+    if path.trajectory is None or not all(size):
         return None
     generation = asked.generation(contract.Models(), "auto")
     if generation.fit == "pad" or generation.kept_by_crop(*size) > _ALL:
@@ -159,7 +164,7 @@ def _part(path: Path | None, frames: tuple[float, ...]) -> Trajectory | None:
 def _job(
     asked: Request,
     target: Trajectory,
-    source: Trajectory | None,
+    source: Path | None,
     lens: contract.Intrinsics | None,
     frames: tuple[float, ...],
     offset: float,
@@ -177,7 +182,7 @@ def _job(
             height=target.height,
         ),
         target=resized(target, width, height),
-        source=source,
+        source=_part(source, frames),
         lens=lens,
         subject_distance=asked.subject_distance,
         relative=asked.relative,
@@ -188,12 +193,12 @@ def _job(
     )
 
 
-def _made(job: contract.Job) -> Generator[Step, None, Trajectory]:
-    """The way of a take's camera: looked up, or worked out aside."""
-    for known, way in _known:
+def _made(job: contract.Job) -> Trajectory:
+    """The way of a take's camera, worked out where it is not known."""
+    for known, way in list(_known):
         if known == job:
             return way
-    way = yield from aside(lambda: target_of(job, source_of(job)), len(job))
+    way = target_of(job, source_of(job))
     _known.appendleft((job, way))
     return way
 

@@ -147,11 +147,14 @@ def focal_intrinsics(
     return contract.Intrinsics(fx=fx, fy=fx / aspect, cx=width / 2, cy=height / 2)
 
 
-def matrix_world_from_pose(pose: contract.Pose, scene: bpy.types.Scene) -> Matrix:
-    """The matrix_world (4, 4) in this scene of a camera of this pose: the way back of :func:`sample_trajectory`."""
+def matrix_world_from_pose(pose: Any, scene: bpy.types.Scene) -> Matrix:
+    """The matrix_world (4, 4) in this scene of a camera of this pose: the way back of :func:`sample_trajectory`.
+
+    Of several poses (n, 4, 4) so many.
+    """
     matrix = np.array(pose, dtype=np.float64)
-    matrix[:3, :3] = matrix[:3, :3] @ _FLIP
-    matrix[:3, 3] /= scene.unit_settings.scale_length
+    matrix[..., :3, :3] = matrix[..., :3, :3] @ _FLIP
+    matrix[..., :3, 3] /= scene.unit_settings.scale_length
     return matrix
 
 

@@ -26,7 +26,7 @@ from .errors import ReCamError
 from .movement import Movement
 from .paths import Path
 from .planning import Step
-from .request import Request, chosen_footage, from_settings, why_no_footage
+from .request import GENERATES, Request, chosen_footage, from_settings, why_no_footage
 from .texts import later
 
 _TICK_SECONDS = 0.1
@@ -201,8 +201,9 @@ def _look(name: str) -> Generator[Step, None, Seen]:
         made = yield from paths.of_takes(asked, camera_scene.name, offset, rate, filmed, source)
     except (ReCamError, contract.ContractError) as error:
         return Seen(**told, trouble=str(error))
-    yield Step(contract.Progress(phase=later("Reading the camera"), step=len(frames), total=len(frames)))
-    crop = paths.shown_to_network(asked, made[0], source, size)
+    crop = None
+    if asked.engine in GENERATES:
+        crop = yield from paths.aside(lambda: paths.shown_to_network(asked, made[0], source, size), len(frames))
     moved = movement.of(made[0].matrices, made[0].millimetres, scale)
     stamp = _stamp(place, [*made, *([source] if source else [])])
     return Seen(
