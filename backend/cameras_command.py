@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from . import contract, packages
-from .console import note
+from .console import note, option
 from .contract import ContractError, Trajectory
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def _run(options: argparse.Namespace) -> int:
 
     rate = None if options.rate is None else _rate(options.rate)
     if options.output is None:
+        _check_none_of_output(options)
         every = _read(options, None, every=True)
         sys.stdout.write("\n".join(_described(options.file, every)) + "\n")
         _tell(each for loaded in every for each in loaded.lacks)
@@ -95,6 +96,13 @@ def _run(options: argparse.Namespace) -> int:
         note("No rate is known: the new file counts frames in place of time. --rate says how many make a second.")
     sys.stdout.write(options.output + "\n")
     return 0
+
+
+def _check_none_of_output(options: argparse.Namespace) -> None:
+    """Raise ContractError for an option that is heeded by what is written alone."""
+    for name in ("to", "camera", "rate", "up"):
+        if getattr(options, name) is not None:
+            raise ContractError(option(name), f"{getattr(options, name)!r} without OUT", "both or neither")
 
 
 def _read(options: argparse.Namespace, rate: Fraction | None, *, every: bool) -> list[Loaded]:

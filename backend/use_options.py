@@ -77,7 +77,7 @@ def use_of(options: argparse.Namespace, count: int) -> Use:
     if options.strength is not None:
         values["strength"] = _strength(options.strength)
     if kind == "freeze" and options.hold is None:
-        values["hold"] = count // 2
+        values["hold"] = max(1, count // 2)
     with _naming_the_option():
         if options.region is not None:
             x, y, width, height = _numbers(options.region, "--region", 4, "four shares, like 0.25,0.25,0.5,0.5")

@@ -128,6 +128,8 @@ def test_the_rate_that_is_written_is_exact_again(rate, kind, tmp_path):
         (["t.json", "u.json", "--scale", "0"], "scale: found 0.0"),
         (["t.json", "u.json", "--up", "up"], "--up: found up"),
         (["t.json", "no/u.json"], "no/u.json"),
+        (["t.json", "--to", "tum"], "--to: found 'tum' without OUT"),
+        (["t.json", "--camera", "cam05"], "--camera: found 'cam05' without OUT"),
         (["p.json", "u.tum", "--camera", "all"], "10 cameras"),
     ],
 )
@@ -141,6 +143,12 @@ def test_refused(typed, arguments, said, tmp_path, monkeypatch):
     assert said in err
     assert len(err.splitlines()) == 1
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_name_as_long_as_names_may_be(typed, tmp_path):
+    long = tmp_path / ("日" * 83 + ".json")
+    assert typed(written("recam", tmp_path), long)[0] == 0
+    assert len(formats.read(long).trajectory) == 9
 
 
 def test_the_formats_are_listed(capsys):

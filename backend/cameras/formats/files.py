@@ -198,4 +198,5 @@ def write_new(files: Mapping[str, bytes], *, force: bool = False) -> None:
 
 def _beside(path: str) -> str:
     folder, name = os.path.split(path)
-    return os.path.join(folder, f".{name[:100]}.{os.getpid()}.part")
+    short = os.fsencode(name)[:100].decode(errors="ignore")  # systems count bytes
+    return os.path.join(folder, f".{short}.{os.getpid()}.part")
