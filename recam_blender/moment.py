@@ -308,7 +308,9 @@ def _shown_at(now: Moment, seen: watching.Seen, asked: Request, start: int, stop
     cut = _cut_at(seen, now.at)
     starts = [start, *(round(each.frames[0] - seen.offset) for each in seen.targets[1:]), stop]
     first, count = starts[cut], starts[cut + 1] - starts[cut]
-    use = asked.use_from(first, count)
+    use = asked.use_from(first, count, (start, stop))
+    if use.kind != "freeze":
+        return now
     use_limits.check(use, first, count, (1, 1))
     place = min(max(now.frame - first, 0), count - 1)
     moved = round(use_limits.instants(use, count)[place]) - place

@@ -96,9 +96,11 @@ def of_takes(
         source: the camera that shot the footage, over all the frames.
     """
     found = []
+    reach = _reach([frames for _, frames, _ in filmed], offset)
     for name, frames, target in filmed:
         start, count = _covered(frames, offset)
-        use_limits.check(asked.use_from(start, count), start, count, (target.width, target.height))
+        use = asked.use_from(start, count, reach)
+        use_limits.check(use, start, count, (target.width, target.height))
         scene = planning.find_scene(scene_name)
         if is_made(asked):
             lens = None
@@ -106,7 +108,7 @@ def of_takes(
                 size = {"width": target.width, "height": target.height}
                 lens = sampling.focal_intrinsics(scene, planning.find_camera(scene, name), asked.lens, **size)
             # All of it aside: a job of a thousand poses takes its time to be checked.
-            whole = functools.partial(_job, asked, target, source, lens, frames, offset, rate)
+            whole = functools.partial(_job, asked, use, target, source, lens, frames, rate)
             target = yield from aside(lambda made=whole: _made(made()), len(frames))  # type: ignore[misc]
             scene = planning.find_scene(scene_name)
         found.append(path_of(scene, name, frames, target))
@@ -114,10 +116,19 @@ def of_takes(
     return found
 
 
-def use_of(asked: Request, path: Path, offset: float, size: tuple[int, int]) -> str:
-    """What a take is for, in a part of a sentence, where the footage has that size; empty for a plain move."""
-    start, count = _covered(path.frames, offset)
-    use = asked.use_from(start, count)
+def use_of(asked: Request, made: Sequence[Path], offset: float, size: tuple[int, int]) -> str:
+    """What the first take that is for something is for, in a part of a sentence; empty for plain moves.
+
+    Args:
+        asked: what for.
+        made: the ways of all cuts.
+        offset: see :func:`of_takes`.
+        size: the footage's.
+    """
+    cuts = [each.frames for each in made]
+    reach, covered = _reach(cuts, offset), [_covered(each, offset) for each in cuts]
+    start, count = next((each for each in covered if asked.use_from(*each, reach).kind != "move"), covered[0])
+    use = asked.use_from(start, count, reach)
     pixels = (asked.width or size[0]) / max(1.0, use.region.width * size[0])
     return use_words.told(use, start, use_limits.instants(use, count), pixels)
 
@@ -151,6 +162,11 @@ def _covered(frames: tuple[float, ...], offset: float) -> tuple[int, int]:
     return round(frames[0] - offset), round(frames[-1] - frames[0]) + 1
 
 
+def _reach(cuts: Sequence[tuple[float, ...]], offset: float) -> tuple[int, int]:
+    """The first timeline frame of all cuts, and one after the last."""
+    return round(cuts[0][0] - offset), round(cuts[-1][-1] - offset) + 1
+
+
 def _part(path: Path | None, frames: tuple[float, ...]) -> Trajectory | None:
     """Of these frames alone."""
     if path is None or path.trajectory is None:
@@ -163,15 +179,15 @@ def _part(path: Path | None, frames: tuple[float, ...]) -> Trajectory | None:
 
 def _job(
     asked: Request,
+    use: contract.Use,
     target: Trajectory,
     source: Path | None,
     lens: contract.Intrinsics | None,
     frames: tuple[float, ...],
-    offset: float,
     rate: Fraction,
 ) -> contract.Job:
     """As far as it decides the way of the take's camera. A source camera that is yet to be solved stands still."""
-    start, count = _covered(frames, offset)
+    count = round(frames[-1] - frames[0]) + 1
     width, height = (asked.width, asked.height) if asked.width else (target.width, target.height)
     return contract.Job(
         footage=contract.Footage(
@@ -186,7 +202,7 @@ def _job(
         lens=lens,
         subject_distance=asked.subject_distance,
         relative=asked.relative,
-        use=use_limits.fewer(asked.use_from(start, count), count, len(frames)),
+        use=use_limits.fewer(use, count, len(frames)),
         output=contract.Output(
             path="unwritten.mp4", width=width, height=height, rate=rate * use_limits.share(count, len(frames))
         ),

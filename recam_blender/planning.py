@@ -163,6 +163,8 @@ class _Piece(NamedTuple):
     frame_start: int
     part: tuple[int, ...]
     """Which of the footage's timeline frames these are, counted from its first."""
+    reach: tuple[int, int]
+    """The timeline frames of all parts: first, and one after the last."""
     notes: tuple[str, ...]
 
 
@@ -192,6 +194,7 @@ def _pieces(request: Request, found: footage.FootageFound) -> list[_Piece]:
                 frames=frames[start:stop],
                 frame_start=found.start + start,
                 part=tuple(range(start, stop)),
+                reach=(found.start, found.start + len(frames)),
                 notes=tuple(sampling.notes(camera, camera_scene)) if camera.type == "CAMERA" else (),
             )
         )
@@ -212,7 +215,7 @@ def _job(
 ) -> Generator[Step, None, Job]:
     width, height = request.width or clip.width, request.height or clip.height
     count = piece.part[-1] - piece.part[0] + 1  # however few of them are looked at
-    use = request.use_from(piece.frame_start, count)
+    use = request.use_from(piece.frame_start, count, piece.reach)
     use_limits.check(use, piece.frame_start, count, (clip.width, clip.height))
     target, source = yield from _sample(piece, (width, height), (clip.width, clip.height), gently=gently)
     lens = None if source is not None else _footage_lens(request, piece, clip.width, clip.height, gently=gently)

@@ -222,8 +222,15 @@ class Request:
         network = {name: getattr(self, f"network_{name}") for name in OF_NETWORK}
         return contract.Generation(**same, **network, models=models, device=device)
 
-    def use_from(self, first: int | None, count: int) -> contract.Use:
-        """What the take is for, where its first frame is timeline frame ``first`` and it has ``count`` of them."""
+    def use_from(self, first: int | None, count: int, reach: tuple[int, int] | None = None) -> contract.Use:
+        """What the take is for, where its first frame is timeline frame ``first`` and it has ``count`` of them.
+
+        ``reach``: first, and one after the last, of all cuts. The instant that one of them holds, the others do not.
+        """
+        kind = self.use
+        if kind == "freeze" and reach is not None and first is not None and self.use_at is not None:
+            held = min(max(self.use_at, reach[0]), reach[1] - 1)
+            kind = kind if first <= held < first + count else "move"
         at = 0 if self.use_at is None or first is None else min(max(self.use_at - first, 0), count - 1)
         sides = {name: getattr(self, f"use_region_{name}") for name in ("x", "y", "width", "height")}
         try:
@@ -231,7 +238,7 @@ class Request:
         except contract.ContractError as error:
             raise error.within("region") from None
         return contract.Use(
-            kind=self.use,
+            kind=kind,
             strength=self.use_strength,
             at=at,
             hold=self.use_hold,

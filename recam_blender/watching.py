@@ -211,7 +211,7 @@ def _look(name: str) -> Generator[Step, None, Seen]:
         targets=tuple(made),
         source=source,
         movement=moved,
-        use=paths.use_of(asked, made[0], offset, size),
+        use=paths.use_of(asked, made, offset, size),
         crop=crop,
         unsolved=asked.source_from == "footage" and source is None and asked.use in ("stabilise", "lock"),
         stamp=stamp,
