@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import platform
 import re
 import stat
 import sys
@@ -196,9 +197,23 @@ def pins_of(engine: str) -> frozenset[str]:
 
 
 def pins(files: Sequence[Path]) -> frozenset[str]:
-    """The requirements in these files, each as ``name==version`` in pip's normal spelling."""
+    """The requirements in these files that are for this machine, each as ``name==version`` in pip's normal spelling."""
     lines = (line.partition("#")[0].strip() for file in files for line in file.read_text(encoding="utf-8").splitlines())
-    return frozenset(normal(line) for line in lines if line)
+    parts = (line.partition(";") for line in lines if line)
+    return frozenset(normal(pin.strip()) for pin, _, condition in parts if _is_met(condition.strip()))
+
+
+def _is_met(condition: str) -> bool:
+    """Whether a requirement with this marker (PEP 508) is for this machine; only those used here are known."""
+    if not condition:
+        return True
+    found = _MACHINE.fullmatch(condition)
+    if found is None:
+        raise ValueError(f"{condition!r} is no marker that set-up knows")
+    return platform.machine() != found[1]
+
+
+_MACHINE = re.compile(r"""platform_machine != ["']([A-Za-z0-9_]+)["']""")
 
 
 def normal(pin: str) -> str:

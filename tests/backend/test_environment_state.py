@@ -9,7 +9,7 @@ import time
 import pytest
 
 from backend import environment
-from backend.environment import MARKER
+from backend.environment import MARKER, marker
 
 
 def test_state_of_any_folder_takes_no_process_and_a_millisecond(ready, monkeypatch):
@@ -32,6 +32,21 @@ def test_state_of_what_is_no_environment(place):
     assert environment.state(folder / "mine.txt").kind == "foreign"
     assert environment.state(folder / "mine.txt" / "below").kind == "missing"
     assert environment.state(folder / ("x" * 300)).kind == "missing"
+
+
+@pytest.mark.parametrize(("machine", "held"), [("x86_64", {"shot==1", "solves==2"}), ("aarch64", {"shot==1"})])
+def test_a_pin_may_leave_out_a_machine(tmp_path, monkeypatch, machine, held):
+    file = tmp_path / "backend.txt"
+    file.write_text("shot==1  # for all\n# not built there\nSolves==2; platform_machine != \"aarch64\"\n")
+    monkeypatch.setattr(marker.platform, "machine", lambda: machine)
+    assert marker.pins([file]) == held
+
+
+def test_a_marker_that_is_not_known_is_no_pin(tmp_path):
+    file = tmp_path / "backend.txt"
+    file.write_text('shot==1; python_version < "3.12"\n')
+    with pytest.raises(ValueError, match="python_version"):
+        marker.pins([file])
 
 
 @pytest.mark.parametrize(
