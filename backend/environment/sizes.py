@@ -29,8 +29,8 @@ _BARE = Size(2 * MB, 20 * MB)
 """An environment with pip in it, and the newer pip that it gets."""
 
 _COMPILED = 1.2
-"""What is unpacked grows by when Python's modules are compiled: on Linux, measured without pycolmap, 534 MB became 578 MB
-for `reproject`, and 1443 MB became 1739 MB with torch for processors and all that `recammaster` needs."""
+"""What is unpacked grows by when Python's modules are compiled: on Linux, measured without pycolmap, 534 MB became 578
+MB for `reproject`, and 1443 MB became 1739 MB with torch for processors and all that `recammaster` needs."""
 
 REPROJECT = {
     "linux-x86_64": Size(213 * MB, 653 * MB),
