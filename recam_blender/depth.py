@@ -46,15 +46,21 @@ class DepthError(ReCamError):
     """Why there is no depth of the scene."""
 
 
-def choose_depth(choice: str, *, has_source_camera: bool) -> str:
-    """The kind of depth for a user's choice.
+SOLVED = "recam_solved"
+"""The custom property of a camera that was solved from footage."""
 
-    Left to us ("auto"), the scene counts only where its camera is known to have shot the footage: a default Cube that
-    happens to stand in the file says nothing about the clip. Else the backend finds the best there is.
+
+def choose_depth(choice: str, *, source: str) -> str:
+    """The kind of depth for a user's choice, and the name of the source camera or none.
+
+    Left to us ("auto"), the scene counts only where somebody has put its camera to where the footage was shot: a
+    default Cube that happens to stand in the file says nothing about the clip, nor does it once a camera was solved
+    from that. Else the backend finds the best there is.
     """
     if choice != "auto":
         return choice
-    return "scene" if has_source_camera else "auto"
+    camera = bpy.data.objects.get(source) if source else None
+    return "scene" if camera is not None and not camera.get(SOLVED) else "auto"
 
 
 def depth_identity(scene: bpy.types.Scene, camera: bpy.types.Object, frames: Sequence[float]) -> str:

@@ -216,7 +216,7 @@ def _stamp(asked: Request, seen: watching.Seen) -> str:
 
 
 def _kind(asked: Request) -> str:
-    return depth.choose_depth(asked.depth, has_source_camera=bool(asked.source_camera))
+    return depth.choose_depth(asked.depth, source=asked.source_camera)
 
 
 # The footage, as far as it matters

@@ -143,7 +143,7 @@ class Maker:
         asked = from_settings(edit)
         strip = planning.find_strip(edit, asked.strip)
         start, stop = planning.read_range(asked, edit, strip)
-        kind = depth.choose_depth(asked.depth, has_source_camera=bool(asked.source_camera))
+        kind = depth.choose_depth(asked.depth, source=asked.source_camera)
         now = _shown_at(now, seen, asked, start, stop)
         found = self._read.get((*_strip_key(strip), start, stop))
         if found is None or now.shown is None or footage.changes(edit, strip):
@@ -269,7 +269,7 @@ class Maker:
     def _depth(
         self, asked: Request, now: Moment, source: Trajectory, reach: range, numbers: tuple[int, ...]
     ) -> Generator[Step, None, contract.Depth]:
-        kind = depth.choose_depth(asked.depth, has_source_camera=bool(asked.source_camera))
+        kind = depth.choose_depth(asked.depth, source=asked.source_camera)
         if kind not in ("file", "scene"):
             return contract.Depth()  # what the backend finds from the footage takes it longer than a look may
         if kind == "file":

@@ -330,7 +330,7 @@ def _generation(request: Request) -> contract.Generation:
 def _depth(request: Request, found: footage.FootageFound, piece: _Piece) -> contract.Depth:
     if request.engine not in USES_DEPTH and not request.true_pixels:
         return contract.Depth()
-    kind = depth.choose_depth(request.depth, has_source_camera=bool(piece.source_camera))
+    kind = depth.choose_depth(request.depth, source=piece.source_camera)
     if kind == "file":
         frames, length = found.source_frames, len(found.footage.frames)
         whole = contract.Depth.from_path(request.depth_path, length, frames=frames, scale=request.depth_scale)

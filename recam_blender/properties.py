@@ -213,7 +213,7 @@ class RECAM_PG_settings(UseSettings, bpy.types.PropertyGroup):
             (
                 "auto",
                 "Automatic",
-                "The scene's depth where a source camera is set, else the best that the footage tells",
+                "The scene's depth where a source camera is set by hand, else the best that the footage tells",
             ),
             ("plane", "Flat Plane", "Everything at the subject distance; turns of the camera are exact"),
             ("scene", "Scene", "The depth of the objects in the scene, seen by the source camera"),

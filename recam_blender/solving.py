@@ -16,7 +16,7 @@ from ..backend import contract
 from ..backend.cameras import from_arrays
 from ..backend.contract import ContractError, Trajectory
 from ..backend.solved import Solve
-from . import assistant, compat, footage, keyed_camera, planning, runtime, sampling
+from . import assistant, compat, depth, footage, keyed_camera, planning, runtime, sampling
 from .errors import ReCamError
 from .planning import Step
 from .request import Request
@@ -173,5 +173,6 @@ def as_source(
     """A new camera that goes so, from this frame of its scene on: the source camera from now on."""
     name = tr("Camera of {strip}").format(strip=strip.name)
     camera = keyed_camera.new_camera(name, cameras, trajectory, frame, like=like)
+    camera[depth.SOLVED] = True
     scene.recam.source_camera = camera
     return camera

@@ -22,17 +22,24 @@ def scene() -> bpy.types.Scene:
 
 
 @pytest.mark.parametrize(
-    ("choice", "has_source_camera", "expected"),
+    ("choice", "source", "expected"),
     [
-        ("auto", False, "auto"),
-        ("auto", True, "scene"),
-        ("scene", False, "scene"),
-        ("plane", True, "plane"),
-        ("file", False, "file"),
+        ("auto", "", "auto"),
+        ("auto", "Camera é", "scene"),
+        ("auto", "Gone", "auto"),
+        ("scene", "", "scene"),
+        ("plane", "Camera é", "plane"),
+        ("file", "", "file"),
     ],
 )
-def test_scene_depth_only_where_it_is_meant(depth, choice: str, has_source_camera: bool, expected: str) -> None:
-    assert depth.choose_depth(choice, has_source_camera=has_source_camera) == expected
+def test_scene_depth_only_where_it_is_meant(depth, scene, choice: str, source: str, expected: str) -> None:
+    assert depth.choose_depth(choice, source=source) == expected
+
+
+def test_a_solved_camera_says_nothing_of_the_scene(depth, scene) -> None:
+    scene.camera[depth.SOLVED] = True
+    assert depth.choose_depth("auto", source=scene.camera.name) == "auto"
+    assert depth.choose_depth("scene", source=scene.camera.name) == "scene"
 
 
 def test_method_by_environment(depth, scene, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,6 +109,8 @@ def test_without_a_camera_it_begins_at_the_height_of_eyes(recam, edit):
     path = recam.backend("cameras").from_arrays(np.array(move), (300.0, 300.0, 160.0, 96.0), WIDTH, HEIGHT)
     solve = backend.Solve(trajectory=path, kind="moving", registered=1.0, error=0.2, distance=3.0, words="It moves.")
     camera = recam("solving").keep(recam("solving").Told("Edit", "clip", START, solve))
+    assert edit.recam.source_camera == camera
+    assert recam("depth").choose_depth("auto", source=camera.name) == "auto"
     last = np.array(sampled(recam, edit, camera).poses)[-1]
     assert last[:3, 3] == pytest.approx((0.0, 0.1 * (FRAMES - 1), 1.6), abs=1e-5)
     assert last[:3, 2] == pytest.approx((0.0, 1.0, 0.0), abs=1e-6)  # it looks ahead
