@@ -34,6 +34,9 @@ _FOLDER = re.compile(r"\.recam-parts-[0-9a-f]{16}")
 _OURS = re.compile(r"[A-Za-z0-9-]+\.kept(\.part)?")
 _MARKER = "recam-parts.json"
 _LOCK = "lock"
+_BEGUN = {_LOCK, f"{_MARKER}.part"}
+"""What is in a folder of ours before its marker is."""
+
 _SUM = hashlib.sha256().digest_size
 
 
@@ -108,12 +111,16 @@ class Parts:
     def _taken(self) -> bool:
         self._folder.mkdir(exist_ok=True)
         found = _marker_in(self._folder)
-        if found is None and os.listdir(self._folder):
+        if found is None and (self._folder.is_symlink() or not _BEGUN.issuperset(os.listdir(self._folder))):
             return False
         self._lock.enter_context(locks.locked(self._folder, "another take is in it", seconds=0, name=_LOCK))
         if found != self._marker:  # another version's, which may draw otherwise
             _clear(self._folder)
-            _write(self._folder / _MARKER, json.dumps(self._marker).encode())
+            try:
+                _write(self._folder / _MARKER, json.dumps(self._marker).encode())
+            except OSError:  # a full disk: without a marker nobody would ever remove it
+                _remove(self._folder)
+                raise
         return True
 
 
@@ -173,7 +180,8 @@ def _clear(folder: Path) -> None:
 def _write(path: Path, data: bytes) -> None:
     part = path.with_name(f"{path.name}.part")
     try:
-        with part.open("wb") as file:
+        part.unlink(missing_ok=True)  # of one who died; and should it be a link, it is not followed
+        with part.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

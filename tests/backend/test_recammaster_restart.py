@@ -308,6 +308,32 @@ def test_a_link_of_that_name_is_not_followed(tmp_path, left):
     assert sorted(each.name for each in elsewhere.iterdir()) == ["lock", "recam-parts.json", "window-1.kept"]
 
 
+def test_nor_is_one_to_an_empty_folder_or_one_in_place_of_a_file(tmp_path, left):
+    mine = tmp_path / "mine.txt"
+    mine.write_text("mine")
+    (left / "window-2.kept.part").symlink_to(mine)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / f".recam-parts-{'a' * 16}").symlink_to(tmp_path / "empty")
+    for digest in (DIGEST, "a" * 64):
+        with keeping.parts(tmp_path, digest) as kept:
+            kept.save("window-2", ARRAYS)
+            assert (kept.load("window-2") is None) == (digest != DIGEST)
+            assert list((tmp_path / "empty").iterdir()) == []
+    assert mine.read_text() == "mine"
+
+
+@pytest.mark.parametrize("names", [["lock"], ["lock", "recam-parts.json.part"]])
+def test_a_folder_of_one_who_died_before_it_was_marked_is_used_again(tmp_path, names):
+    folder = tmp_path / f".recam-parts-{DIGEST[:16]}"
+    folder.mkdir()
+    for name in names:
+        (folder / name).touch()
+    with keeping.parts(tmp_path, DIGEST) as kept:
+        kept.save("window-1", ARRAYS)
+        assert kept.load("window-1") is not None
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_another_version_kept_is_not_gone_on_with(tmp_path, left, monkeypatch):
     monkeypatch.setattr(keeping, "__version__", "another")
     assert loaded(tmp_path) is None
@@ -325,6 +351,9 @@ def test_a_folder_that_cannot_be_written_to_is_no_reason_to_fail(tmp_path, monke
             kept.save("window-2", ARRAYS)
         assert kept.load("window-2") is None
         assert kept.load("window-1") is not None
+    with keeping.parts(tmp_path, "d" * 64) as kept, monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)  # before anything is kept
+        kept.save("window-1", ARRAYS)
     with keeping.parts(tmp_path / "gone", DIGEST) as kept:
         kept.save("window-1", ARRAYS)
         assert kept.words == ""
