@@ -1,55 +1,57 @@
-"""The part that a take goes in on, dragged with the mouse over the preview of a real Blender."""
+"""Footage filmed by hand and nothing else: its camera solved, the take steadied, by mouse and keys."""
 
 import json
-import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, TOOL, needs_blender
+from conftest import TOOL, at_home, needs_blender
+
+HERE = Path(__file__).parent
+FRAMES, WIDTH, HEIGHT = 20, 320, 192
+CAMERA, TAKE = "Camera of handheld.mkv", "handheld.mkv_stabilised_v001"
 
 pytestmark = needs_blender
 
-HERE = Path(__file__).parent
+
+@pytest.fixture
+def owner(archive, tmp_path):
+    """A user who has ReCam on and a clip in Videos."""
+    environment = at_home(tmp_path / "home", archive)
+    film = [sys.executable, str(HERE / "traced.py"), str(tmp_path), *map(str, (FRAMES, WIDTH, HEIGHT))]
+    subprocess.run(film, check=True, timeout=120)
+    (tmp_path / "handheld.mkv").rename(tmp_path / "home" / "Videos" / "handheld.mkv")
+    return environment
 
 
-@pytest.fixture(scope="module")
-def measured(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("uses é")
-    made = subprocess.run(
-        [os.environ["RECAM_BLENDER"], str(HERE / "overlay_stage.py"), str(folder)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert made.returncode == 0, made.stdout + made.stderr
-    stage = json.loads(made.stdout.splitlines()[-1])
-    start_up = ["--factory-startup", "--app-template", "Video_Editing", "--window-geometry", "0", "0", "1600", "900"]
-    drive = ["--python", str(HERE / "uses_drive.py"), "--", stage["zip"], stage["blend"], str(folder)]
-    done = subprocess.run(
-        [str(TOOL), "window", "blender", *start_up, *drive],
-        env=os.environ | {"BLENDER_USER_RESOURCES": str(folder / "resources")},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    words = done.stdout + done.stderr
-    assert done.returncode == 0, words[-4000:]
-    assert "Traceback" not in words, words[-4000:]
-    return json.loads((folder / "measured.json").read_text(encoding="utf-8"))
+def test_solved_steadied_and_closer_by_mouse_and_keys(owner, tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    session = [str(TOOL), "window", "python3", str(HERE / "uses_session.py"), str(folder)]
+    done = subprocess.run(session, env=owner, capture_output=True, text=True, timeout=500, check=False)
+    words = (folder / "blender.log").read_text(encoding="utf-8", errors="replace")
+    assert done.returncode == 0, done.stdout + done.stderr + words[-4000:]
+    assert "Traceback" not in words
+    assert "Python script error" not in words
+    seen = json.loads(done.stdout.splitlines()[-1])
 
-
-def test_a_drag_chooses_the_part(measured):
-    near = 2 * max(measured["pixel"])
-    assert measured["dragged"] == pytest.approx((0.1, 0.2, 0.35, 0.5), abs=near)
-    assert measured["dragged modal"] == []
-
-
-def test_escape_leaves_it_as_it_was(measured):
-    near = 2 * max(measured["pixel"])
-    assert measured["dragging"] == pytest.approx((0.6, 0.5, 0.3, 0.4), abs=near)
-    assert measured["dragging modal"] == ["RECAM_OT_choose_region"]
-    assert measured["escaped"] == pytest.approx(measured["dragged"])
-    assert measured["escaped modal"] == []
+    solved = {"source": [CAMERA, FRAMES], "cameras": ["Camera", CAMERA]}
+    assert seen["solved"] == solved
+    assert seen["undone"] == {"source": [], "cameras": ["Camera"]}
+    assert seen["redone"] == solved
+    assert seen["stabilised"] == {
+        "message": f"Made {TAKE}.",
+        "takes": [TAKE],
+        "strips": ["handheld.mkv", TAKE],
+    }
+    # 160 x 96 pixels of the screen around the middle, of a preview as high as its region.
+    x, y, width, height = seen["part"]
+    assert height == pytest.approx(96 / seen["scale"], rel=0.05)
+    assert width == pytest.approx(160 / seen["scale"] * HEIGHT / WIDTH, rel=0.05)
+    assert (x + width / 2, y + height / 2) == pytest.approx((0.5, 0.5), abs=0.05)
+    assert seen["part_undone"] == [0.25, 0.25, 0.5, 0.5]
+    assert seen["freeze"] == "freeze"
+    written = json.loads(Path(seen["exported"]).read_text(encoding="utf-8"))
+    assert len(written["poses"]) == 250
+    assert seen["imported"] == [Path(seen["exported"]).stem]

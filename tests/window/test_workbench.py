@@ -1,13 +1,12 @@
 """From a fresh start to a reopened file, by mouse and keys: what an animator does in an afternoon."""
 
 import json
-import os
 import subprocess
 from pathlib import Path
 
 import av
 import pytest
-from conftest import ROOT, TOOL, needs_blender
+from conftest import ROOT, TOOL, at_home, needs_blender
 
 WORKBENCH = Path(__file__).with_name("workbench.py")
 
@@ -32,34 +31,13 @@ def short(clip, path):
         target.mux(out.encode(None))
 
 
-PREPARE = """
-import bpy, sys
-bpy.ops.extensions.package_install_files(filepath=sys.argv[-1], repo="user_default", enable_on_install=True)
-bpy.context.preferences.view.show_splash = False
-bpy.ops.wm.save_userpref()
-"""
-
-
 @pytest.fixture
 def animator(sample, tmp_path):
-    """Environment variables for a user who has ReCam on, a movie in Videos, and a folder with a difficult name."""
+    """A user who has ReCam on, a movie in Videos, and a folder with a difficult name."""
     home = tmp_path / "home"
-    for name in ("Desktop", "Documents", "Downloads", "Videos", "Pictures", "Music"):
-        (home / name).mkdir(parents=True)
+    environment = at_home(home, sample["zip"])
     (home / "Documents" / "Shots é").mkdir()
     short(ROOT / "samples" / "footage" / "seed0_source.mp4", home / "Videos" / "statue.mp4")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")} | {
-        "HOME": str(home),
-        "BLENDER_USER_RESOURCES": str(home / ".config" / "blender" / "5.2"),
-        "XDG_CONFIG_HOME": str(home / ".config"),
-        "XDG_DATA_HOME": str(home / ".local" / "share"),
-        "XDG_CACHE_HOME": str(home / ".cache"),
-    }
-    begin = ["blender", "--background", "--factory-startup", "--python-expr", PREPARE, "--", sample["zip"]]
-    done = subprocess.run(
-        [str(TOOL), "run", *begin], env=environment, capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
     return environment
 
 

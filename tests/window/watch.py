@@ -67,6 +67,9 @@ def edit_told(parts, scene):
     footage = [each for each in scene.sequence_editor.strips if not parts["ties"].is_take(each)]
     return {
         "camera": scene.recam.camera.name if scene.recam.camera else "",
+        "source": source_told(scene.recam.source_camera),
+        "use": scene.recam.use,
+        "part": [round(getattr(scene.recam, f"use_region_{side}"), 3) for side in ("x", "y", "width", "height")],
         "forecast": known.text if known and not known.stale else "",
         "forecasts": count_forecasts(known),
         "jobs": [each.stage for each in parts["jobs"].entries()],
@@ -74,6 +77,15 @@ def edit_told(parts, scene):
         "live": parts["live"].enabled(scene),
         "seen_through": bool(parts["backgrounds"].seen_through()),
     }
+
+
+def source_told(camera):
+    """The camera that shot the footage, and at how many frames it is keyed."""
+    if camera is None:
+        return []
+    bag = camera.animation_data and camera.animation_data.action_slot
+    curves = bag and camera.animation_data.action.layers[0].strips[0].channelbag(bag).fcurves
+    return [camera.name, max((len(each.keyframe_points) for each in curves or ()), default=0)]
 
 
 def count_forecasts(known):
@@ -107,6 +119,7 @@ def watch():
         "size": [bpy.context.scene.render.resolution_x, bpy.context.scene.render.resolution_y],
         "file": bpy.data.filepath,
         "unsaved": bpy.data.is_dirty,
+        "cameras": sorted(each.name for each in bpy.data.objects if each.type == "CAMERA"),
         "clipboard": bpy.context.window_manager.clipboard,
         "recam": addon_told(),
     }
