@@ -162,6 +162,13 @@ def _check_all_used(options: argparse.Namespace) -> None:
         raise ContractError("--source-camera", f"{options.source_camera!r} without --source", "both or neither")
     if options.depth_scale is not None and options.depth in (None, *use_options.DEPTHS):
         raise ContractError("--depth-scale", f"{options.depth_scale} without depth files", "both or neither")
+    if options.true_pixels and options.engine in (None, "reproject"):
+        raise ContractError("--true-pixels", "it beside --engine reproject, whose pixels they are", "one or the other")
+    if options.relative and options.use is not None and contract.Use(kind=options.use).makes_target:
+        found = f"it beside --use {options.use}"
+        raise ContractError("--relative", found, "one or the other: that use makes the camera itself")
+    if options.relative and options.source is None and not options.solve:
+        raise ContractError("--relative", "it without --source or --solve", "one of them, or neither")
     if options.sensor is not None and options.lens is None and options.fov is None:
         raise ContractError("--sensor", f"{options.sensor} without --lens", "both or neither")
 

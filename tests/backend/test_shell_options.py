@@ -185,6 +185,15 @@ def refusal(folder, clip, trajectory, monkeypatch, capsys):
             "--depth-scale: found 2.0 without depth files, expected both or neither",
         ),
         (["--sensor", "25"], "--sensor: found 25.0 without --lens, expected both or neither"),
+        (
+            ["--true-pixels"],
+            "--true-pixels: found it beside --engine reproject, whose pixels they are, expected one or the other",
+        ),
+        (["--relative"], "--relative: found it without --source or --solve, expected one of them, or neither"),
+        (
+            ["--relative", "--source", "still.json", "--use", "closer"],
+            "--relative: found it beside --use closer, expected one or the other: that use makes the camera itself",
+        ),
         *(
             (
                 ["--source", "still.json", option, "50"],
