@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..contract import Trajectory
+from ..reproject.compiled import must_compile
 from ..reproject.views import Cameras, Map, between, cameras
 from . import motion_edges, motion_frames, motion_maps, motion_movers, motion_sweep
 from .flow import Flow, FlowFinder, eight_bits
@@ -43,6 +44,7 @@ _MOVING = 0.3  # how far the depth of what moves by itself is believed
 _KEPT = 3  # frames of depth at the footage's size
 _PROBES = 3  # frames by which the whole clip's trust is told
 _TRIES = 5
+_COMPILING = "looking at the camera's motion (first use: compiling, some seconds)"
 
 
 class _Known(NamedTuple):
@@ -165,6 +167,8 @@ class MotionDepth:
         if index in self._history:
             return self._history[index]
         self._check()
+        if must_compile(__package__):
+            self._report(_COMPILING, 0, 1)
         before = self._history.get(index - 1)
         if before is None:
             self._history.clear()

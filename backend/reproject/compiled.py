@@ -36,11 +36,15 @@ def compiled(function: _F) -> _F:
     return kernel
 
 
-def must_compile() -> bool:
-    """Whether there is no kernel yet, neither in this process nor kept by an earlier one."""
-    if any(kernel.signatures for kernel in _kernels):
+def must_compile(package: str = __package__ or "") -> bool:
+    """Whether there is no kernel of a package yet, neither in this process nor kept by an earlier one."""
+    kernels = [kernel for kernel in _kernels if kernel.py_func.__module__.startswith(f"{package}.")]
+    if any(kernel.signatures for kernel in kernels):
         return False
-    return not (_CACHED and any(Path(numba.config.CACHE_DIR).rglob("*.nbi")))
+    # numba calls what it keeps after module and function.
+    modules = {kernel.py_func.__module__.rpartition(".")[2] for kernel in kernels}
+    kept = Path(numba.config.CACHE_DIR).rglob("*.nbi") if _CACHED else ()
+    return not any(path.name.partition(".")[0] in modules for path in kept)
 
 
 def inlined(function: _F) -> _F:
