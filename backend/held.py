@@ -25,7 +25,7 @@ class HeldFrames:
         self.width, self.height = footage.width, footage.height
         self._footage = footage
         self._instants = instants
-        self._between: tuple[int, Image, Between] | None = None
+        self._between: tuple[int, tuple[Image, Image], Between] | None = None
 
     def frame(self, index: int, /) -> Image:
         """See :class:`backend.engines.FrameSource`."""
@@ -33,12 +33,15 @@ class HeldFrames:
         first = math.floor(instant)
         if instant == first:
             return self._footage.frame(first)
-        if self._between is None or self._between[0] != first:
+        kept = self._between
+        if kept is None or kept[0] != first:
             frames = self._footage.frame(first), self._footage.frame(first + 1)
-            # The frame before is kept for its alpha: reading backwards is dear.
-            self._between = first, frames[0], Between(*(_opaque(each) for each in frames))
-        _, before, between = self._between
-        return _like(between.at(instant - first), before)
+            # Both are kept for their alpha: reading backwards is dear.
+            kept = self._between = first, frames, Between(*(_opaque(each) for each in frames))
+        _, frames, between = kept
+        share = instant - first
+        # Of the nearer one, which is what is shown across a cut.
+        return _like(between.at(share), frames[0 if share <= 0.5 else 1])
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._footage, name)
@@ -61,5 +64,5 @@ def _opaque(image: Image) -> Image:
 
 
 def _like(seen: Image, image: Image) -> Image:
-    """With the alpha of the frame before, where there is one."""
+    """With the alpha of a frame, where that has one."""
     return seen if image.shape[2] == 3 else np.dstack([seen, image[..., 3]])

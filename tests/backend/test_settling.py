@@ -177,7 +177,7 @@ def test_between_frames_the_footage_is_read_forward_and_its_alpha_kept():
             asked.append(index)
             return np.full((24, 32, 4), 10 * (index + 1), np.uint8)
 
-    frames = HeldFrames(Footage(), [0.0, 0.25, 0.5, 1.0, 1.5, 2.0])
-    alphas = [int(frames.frame(index)[0, 0, 3]) for index in range(6)]
-    assert alphas == [10, 10, 10, 20, 20, 30]
+    frames = HeldFrames(Footage(), [0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0])
+    alphas = [int(frames.frame(index)[0, 0, 3]) for index in range(7)]
+    assert alphas == [10, 10, 10, 20, 20, 20, 30]
     assert asked == sorted(asked)
