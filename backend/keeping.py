@@ -128,13 +128,16 @@ class Parts:
 def parts(beside: str | Path, digest: str) -> Iterator[Parts]:
     """What a job keeps while it runs: gone if it is done or was cancelled, left where it is if it fails.
 
-    So it is where the job is given up as the process is to end: Blender is gone, or the machine shuts down.
+    So it is where the job is given up as the process is to end: Blender is gone, or the machine shuts down. What is
+    left then is the text of the Cancelled that comes out.
     """
     kept = Parts(beside, digest)
     try:
         yield kept
-    except Cancelled:
+    except Cancelled as error:
         kept.close(keep=ending.told())
+        if ending.told() and kept.words:
+            raise Cancelled(kept.words) from error
         raise
     except BaseException:
         kept.close(keep=True)

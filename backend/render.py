@@ -56,7 +56,7 @@ def render(job: Job, report: Callable[[Progress], None], cancelled: Callable[[],
 
     Raises:
         ContractError: the job cannot be done as it stands; nothing was written.
-        Cancelled: `cancelled` said so; nothing is left behind.
+        Cancelled: `cancelled` said so; nothing is left behind but what its text, if it has one, says.
         RenderError: it could not be finished; nothing is left behind but what :mod:`.keeping` keeps.
     """
     started = time.monotonic()

@@ -82,8 +82,9 @@ def _make(job: Job, *, debug: bool) -> int:
     try:
         with interrupted:
             result = render(job, bar.show, interrupted.asked)
-    except Cancelled:
-        return end("interrupted; nothing was left behind", 128 + interrupted.signal)
+    except Cancelled as left:
+        said = f"the take was interrupted. {left}" if str(left) else "interrupted; nothing was left behind"
+        return end(said, 128 + interrupted.signal)
     except RenderError as error:
         if debug:
             raise

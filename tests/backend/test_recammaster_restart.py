@@ -179,9 +179,10 @@ def test_in_a_shell_a_take_is_cancelled_by_ctrl_c_and_only_stopped_by_a_system_t
         if len(drawn) == 2 and not interrupt.asked():
             os.kill(os.getpid(), number)
 
-    with Interrupt() as interrupt, pytest.raises(Cancelled):
+    with Interrupt() as interrupt, pytest.raises(Cancelled) as caught:
         made(job, cancelled=interrupt.asked, report=once)
     assert bool(parts(tmp_path)) == kept
+    assert ("the take goes on from there" in str(caught.value)) == kept
     assert not ending.told(), "the next take is another matter"
 
 

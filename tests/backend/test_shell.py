@@ -274,6 +274,19 @@ def test_interrupt_leaves_nothing(folder, number, code):
     assert sorted(os.listdir(folder)) == ["clip.mp4", "job.json"]
 
 
+def test_what_an_interrupted_take_leaves_is_said(folder, monkeypatch, capsys):
+    from backend import render
+
+    def stopped(*_):
+        raise render.Cancelled("What is made of it is kept.")
+
+    monkeypatch.setattr(render, "render", stopped)
+    path = folder / "job.json"
+    path.write_text(json.dumps(make_job(folder, 8).to_json()))
+    assert shell.main(["render", str(path)]) == 128
+    assert capsys.readouterr().err == "recam: the take was interrupted. What is made of it is kept.\n"
+
+
 # The bar
 
 
