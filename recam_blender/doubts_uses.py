@@ -20,6 +20,8 @@ from .watching import Seen
 _STILL = 1e-4
 # A pixel that is drawn this wide is seen to be one.
 _COARSE = 2.0
+# A lens this much longer, or shorter, shows another part of what was filmed. A little longer hides edges on purpose.
+_LONGER, _WIDER = 1.25, 0.95
 _LOSSY = ("h264", "prores4444")
 
 _FROM_FOOTAGE = Button("recam.use_footage_camera", later("From the Footage"))
@@ -68,6 +70,21 @@ def _of_steadiness(settings: Any, seen: Seen) -> Iterator[Doubt]:
     elif is_still(seen.source):
         text = tr("The source camera {name!r} stands still: there is nothing to steady.")
         yield Doubt(text.format(name=seen.source.name), "ERROR", _FROM_FOOTAGE, "use_source")
+    elif seen.target is not None:
+        yield from _of_lens(seen.source, seen.target)
+
+
+def _of_lens(source: Path, target: Path) -> Iterator[Doubt]:
+    """A steady take has the target camera's lens, which nobody thinks of who has just solved the footage."""
+    widths = [float(each.corners[0, 1] - each.corners[0, 0]) for each in (source, target)]
+    longer = widths[0] / widths[1]
+    if _WIDER <= longer <= _LONGER:
+        return
+    if longer > 1:
+        text = tr("The camera's lens is {times} times as long as the footage's: the take shows less.")
+    else:
+        text = tr("The camera's lens is {times} times as long as the footage's: around it the take shows more.")
+    yield Doubt(text.format(times=f"{longer:.2g}"), "ERROR", Button("recam.use_source_lens", later("Use Its Lens")))
 
 
 def _of_closer(scene: bpy.types.Scene, seen: Seen) -> Iterator[Doubt]:

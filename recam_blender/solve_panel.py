@@ -28,8 +28,6 @@ class RECAM_PT_solve(Settings, bpy.types.Panel):
         if tasks.running(solving.KEY) is None:
             _buttons(layout, scene)
         draw_state(context, layout)
-        if settings.source_camera is not None and solving.KEY not in (each.key for each in tasks.every()):
-            return
         column = layout.column()
         optional(column, settings, "use_known", "known_distance", heading=later("Distance (m)"))
         if settings.use_known:

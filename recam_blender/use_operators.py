@@ -199,6 +199,46 @@ class RECAM_OT_use_footage_camera(_ForFootage, bpy.types.Operator):
         return {"FINISHED"}
 
 
+def use_source_lens(edit: bpy.types.Scene, frame: float) -> bpy.types.Object:
+    """Give the target camera the lens that the source camera has at a frame of their scene; the target camera.
+
+    Raises ReCamError where one of them is not there, or the target's lens cannot be set.
+    """
+    cameras = edit.recam.camera_scene or edit
+    source, target = edit.recam.source_camera, edit.recam.camera or cameras.camera
+    if source is None or target is None or target.type != "CAMERA":
+        raise ReCamError(tr("There is no camera to set, or none to take the lens from."))
+    moved = {each.data_path for each in compat.curves(target.data)} & set(_LENS)
+    if moved or target.data.library is not None or target.data == source.data:
+        text = tr("The lens of {camera!r} is keyed, linked or shared, and is left as it is.")
+        raise ReCamError(text.format(camera=target.name))
+    keyed = {each.data_path: each for each in compat.curves(source.data)}
+    for name in _LENS:
+        curve = keyed.get(name)
+        setattr(target.data, name, curve.evaluate(frame) if curve is not None else getattr(source.data, name))
+    return target
+
+
+_LENS = ("sensor_fit", "sensor_width", "sensor_height", "lens", "shift_x", "shift_y")
+
+
+class RECAM_OT_use_source_lens(_ForFootage, bpy.types.Operator):
+    """Give the camera the lens of the source camera, so that it sees as much as was filmed"""
+
+    bl_idname = "recam.use_source_lens"
+    bl_label = "Use Source Lens"
+    bl_options = {"REGISTER", "UNDO"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """As it is at the frame that is shown."""
+        try:
+            use_source_lens(edit_of(context), context.scene.frame_current)  # type: ignore[arg-type]
+        except ReCamError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
 class RECAM_OT_shorten_hold(_ForFootage, bpy.types.Operator):
     """Hold the instant for as long as the strip has room for"""
 
@@ -248,6 +288,7 @@ CLASSES = (
     RECAM_OT_use_strength,
     RECAM_OT_use_current_frame,
     RECAM_OT_use_footage_camera,
+    RECAM_OT_use_source_lens,
     RECAM_OT_shorten_hold,
     RECAM_OT_lossless,
     RECAM_OT_automatic_depth,

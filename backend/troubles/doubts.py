@@ -123,6 +123,21 @@ GROUP = Group(
             ),
         ),
         Entry(
+            title="A steady take shows less than was filmed, or more",
+            text=(
+                "Stabilise and Lock Off film with the lens of the target camera. Where that is much longer than the "
+                "lens that the footage was shot with, the take is a part of it; where it is shorter, its rim has to be "
+                "invented. The button gives the camera the source camera's lens. One that is a little longer hides the "
+                "edges of a shake, and is not doubted."
+            ),
+            messages=(
+                "The camera's lens is … times as long as the footage's: the take shows less.",
+                "The camera's lens is … times as long as the footage's: around it the take shows more.",
+                "The lens of … is keyed, linked or shared, and is left as it is.",
+                "There is no camera to set, or none to take the lens from.",
+            ),
+        ),
+        Entry(
             title="A frame cannot be held so long, or at all",
             text=(
                 "A take is as long as its strip: slowing down, the hold, and what comes after it must have room in it. "

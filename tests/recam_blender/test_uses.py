@@ -225,6 +225,20 @@ def test_nothing_to_steady_is_told_and_one_button_helps(edit, texts):
     assert any("'Tripod' stands still: there is nothing to steady" in text for text in texts())
 
 
+@pytest.mark.parametrize(("lens", "told"), [(80.0, "1.6 times as long"), (30.0, "0.6 times as long")])
+def test_a_lens_that_is_not_the_footages_is_told_and_one_button_helps(edit, texts, lens, told):
+    edit.recam.use = "stabilise"
+    assert not any("times as long" in text for text in texts())
+    edit.camera.data.lens = lens
+    (doubt,) = (each for text, each in texts().items() if told in text)
+    assert press(doubt.button) == {"FINISHED"}
+    assert edit.camera.data.lens == 50.0
+    assert not any("times as long" in text for text in texts())
+    edit.camera.data.keyframe_insert("lens", frame=1)
+    with pytest.raises(RuntimeError, match="is keyed, linked or shared"):
+        press(doubt.button)
+
+
 def test_a_hold_that_has_no_room_is_shortened(edit, texts, seen):
     edit.recam.use, edit.recam.use_at, edit.recam.use_hold, edit.recam.use_ease = "freeze", 15, 24, 4
     (doubt,) = texts().values()

@@ -18,6 +18,7 @@ from samples import pseudo
 ARCHIVE, FOLDER, LANGUAGE = sys.argv[sys.argv.index("--") + 1 :]
 PACKAGE = "bl_ext.user_default.recam_blender.recam_blender"
 ENGINES = ("reproject", "recammaster")
+USES = ("stabilise", "lock", "closer", "outpaint", "freeze")
 PAGES = 2
 SECONDS = 1.5  # for a software renderer to draw what was changed
 
@@ -73,12 +74,56 @@ def choose():
     sidebar().active_panel_category = "ReCam"
 
 
-def use(engine):
+def engine(name):
     def act():
-        bpy.context.scene.recam.engine = engine
+        bpy.context.scene.recam.engine = name
         scroll(-100)
 
     return act
+
+
+def use(kind):
+    """What there is to set for it, and where the footage would lie."""
+
+    def act():
+        settings = bpy.context.scene.recam
+        settings.engine, settings.use, settings.use_outpaint_by, settings.use_known = "reproject", kind, "frame", True
+        scroll(-100)
+
+    return act
+
+
+def ask_for_file(operator):
+    """Blender's file browser in a window of its own, with the settings beside the files."""
+
+    def act():
+        with bpy.context.temp_override(window=window(), area=area(), region=area().regions[0]):
+            getattr(bpy.ops.recam, operator)("INVOKE_DEFAULT")
+
+    return act
+
+
+def dialog():
+    """The file browser, and its settings."""
+    other = bpy.context.window_manager.windows[-1]
+    return other, next(each for each in other.screen.areas[0].regions if each.type == "TOOL_PROPS")
+
+
+def dialog_picture(name):
+    def act():
+        path = str(Path(FOLDER, f"{name}.png"))
+        subprocess.run(["import", "-window", "root", path], check=True)
+        other, region = dialog()
+        left = other.x + region.x
+        pictures.append({"path": path, "left": left, "right": left + region.width, "width": region.width})
+
+    return act
+
+
+def close_dialog():
+    other, _ = dialog()
+    with bpy.context.temp_override(window=other, area=other.screen.areas[0]):
+        bpy.ops.file.cancel()
 
 
 def scroll(pages):
@@ -108,10 +153,16 @@ def finish():
 steps = [prepare]
 for kind in ("SEQUENCE_EDITOR", "VIEW_3D"):
     steps += [show(kind), choose]
-    for engine in ENGINES:
-        steps.append(use(engine))
+    for name in ENGINES:
+        steps.append(engine(name))
         for page in range(PAGES):
-            steps += [picture(f"{kind}_{engine}_{page}"), lambda: scroll(1)]
+            steps += [picture(f"{kind}_{name}_{page}"), lambda: scroll(1)]
+    if kind == "SEQUENCE_EDITOR":
+        for each in USES:
+            steps += [use(each), picture(f"use_{each}")]
+# How wide the settings beside files are is Blender's choice: its own labels are cut off there in longer languages.
+for name in ("export_trajectory", "import_trajectory") if LANGUAGE == "English" else ():
+    steps += [ask_for_file(name), dialog_picture(name), close_dialog]
 steps.append(finish)
 
 

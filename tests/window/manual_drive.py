@@ -173,6 +173,7 @@ def story():
     with inside(timeline):
         bpy.ops.sequencer.view_all()
     yield from panels(scene)
+    yield from uses()
     scene = edit()
     yield from forecast(scene)
     yield from takes(scene)
@@ -236,6 +237,82 @@ def panels(scene):
     settings.engine = "reproject"
     large(timeline)
     yield 1.5
+
+
+def uses():
+    """What a take is for, over footage that a hand is said to have filmed."""
+    timeline = area("SEQUENCE_EDITOR", "SEQUENCER")
+    scene = opened_anew()
+    shake(bpy.data.objects["Source"])
+    scene.recam.use = "stabilise"
+    only("RECAM_PT_main")
+    large(timeline)
+    yield 2.5
+    timeline = area("SEQUENCE_EDITOR", "SEQUENCER")
+    sidebar(timeline, "panel_stabilise")
+    with inside(timeline):
+        bpy.ops.recam.add_move(kind="arc_left", arc=math.radians(12))
+    activate(strip())
+    settings = scene.recam
+    settings.use, settings.use_at, settings.use_hold, settings.use_ease = "freeze", 8, 8, 3
+    yield 2.5
+    sidebar(timeline, "panel_freeze")
+    settings.use, settings.source_camera, settings.use_known, settings.known_distance = "move", None, True, 4.2
+    settings.known_frame, settings.known_x, settings.known_y = 1, 431.0, 212.0
+    only("RECAM_PT_solve")
+    yield 2.0
+    sidebar(timeline, "panel_footage_camera")
+    large(timeline)
+    yield 1.5
+    scene = opened_anew()
+    settings = scene.recam
+    settings.use, settings.use_hold = "closer", 6
+    for name, value in (("width", 0.34), ("height", 0.34), ("x", 0.33), ("y", 0.2)):
+        setattr(settings, f"use_region_{name}", value)
+    only("RECAM_PT_main")
+    with inside(area("SEQUENCE_EDITOR", "SEQUENCER")):
+        bpy.ops.sequencer.view_all()
+    yield 2.5
+    photograph("closer", width=1000)
+    yield from crop(scene)
+    opened_anew()
+    yield 1.5
+
+
+def opened_anew():
+    bpy.ops.wm.open_mainfile(filepath=BLEND, load_ui=False)
+    window().workspace.sequencer_scene = edit()
+    activate(strip())
+    return edit()
+
+
+def shake(camera):
+    """By a few millimetres and parts of a degree, as a hand does."""
+    place, turn = camera.location.copy(), camera.rotation_euler.copy()
+    for frame in range(1, 1 + strip().frame_final_duration, 2):
+        camera.location = [value + 0.01 * math.sin(frame * 1.7 + axis) for axis, value in enumerate(place)]
+        camera.rotation_euler = [value + 0.006 * math.sin(frame * 1.1 + 2 * axis) for axis, value in enumerate(turn)]
+        camera.keyframe_insert("location", frame=frame)
+        camera.keyframe_insert("rotation_euler", frame=frame)
+
+
+def crop(scene):
+    """What a network is shown of footage of another shape."""
+    source = bpy.path.abspath(strip().filepath)
+    path = os.path.join(os.path.dirname(source), "square.mp4")
+    subprocess.run(["ffmpeg", "-v", "error", "-i", source, "-vf", "crop=480:480", path], check=True)
+    strip().mute = True
+    square = scene.sequence_editor.strips.new_movie("square", path, 3, 1, fit_method="FIT")
+    square.filepath = bpy.path.relpath(path)
+    square.frame_final_duration = strip().frame_final_duration
+    activate(square)
+    scene.recam.use, scene.recam.engine, scene.recam.fit = "move", "recammaster", "crop"
+    only("RECAM_PT_network")
+    with inside(area("SEQUENCE_EDITOR", "SEQUENCER")):
+        bpy.ops.sequencer.view_all()
+    yield 3.0
+    photograph("network_crop", width=1000)
+    os.remove(path)
 
 
 def begin_anew(scene):
