@@ -112,6 +112,7 @@ NO_TROUBLE = (
     "used where it lies: …",
     "“…” is now …, ….",
     "… Its last lines were:",
+    "… is now the source camera.",
     "… does not start: …",  # in the log of set-up
     "… is Python … and has what it takes for …, on ….",
     "… is Python … and has what it takes for ….",

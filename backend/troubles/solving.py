@@ -89,5 +89,28 @@ GROUP = Group(
                 "… of … frames could not be placed: there the camera is interpolated.",
             ),
         ),
+        Entry(
+            title="A clip that Blender solved does not become the footage's camera",
+            text=(
+                "Camera from Solved Clip takes what Blender's motion tracking found. The clip must be of the strip's "
+                "own file or pictures, and solved for each frame that the strip shows; metas, scenes and clip strips "
+                "do not tell which frames those are. Blender's lens distortion has no place in a camera: undistort the "
+                "footage (Movie Distortion, in the compositor), where it shows."
+            ),
+            messages=(
+                "Clip … is not solved: solve it in the Movie Clip Editor.",
+                "Clip … is solved for frames … to …, but the footage shows frame … of it.",
+                "Which frames of a clip strip … shows cannot be told.",
+                "The lens distortion of clip … is left out: undistort the footage first, if it shows.",
+            ),
+        ),
+        Entry(
+            title="The known point cannot be used",
+            text="In the panel Footage Camera, pick the point anew while the playhead is in the strip.",
+            messages=(
+                "Frame …, whose point's distance is known, is not among those that are solved.",
+                "Without a window, set the point as numbers.",
+            ),
+        ),
     ),
 )
