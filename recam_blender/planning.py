@@ -312,6 +312,12 @@ def _known(request: Request, piece: _Piece, clip: contract.Footage) -> contract.
     """The point whose distance is known, where this piece shows it."""
     if request.known_frame is None or not request.known_distance or request.source_from != "footage":
         return None
+    if not piece.reach[0] <= request.known_frame < piece.reach[1]:
+        raise ReCamError(
+            tr("Frame {frame}, whose point's distance is known, is not among those that are solved.").format(
+                frame=request.known_frame
+            )
+        )
     frame = request.known_frame - piece.frame_start
     if not 0 <= frame < len(piece.frames):
         return None

@@ -14,6 +14,7 @@ from .texts import later, tr
 _FOR_GENERATING = (
     {each.name for each in dataclasses.fields(contract.Generation)} - {*OF_NETWORK}
     | {f"network_{name}" for name in OF_NETWORK}
+    | {"true_pixels"}
     | {*MODEL_FILES}
 )
 

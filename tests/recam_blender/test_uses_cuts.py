@@ -62,6 +62,30 @@ def test_a_look_at_another_cut_shows_the_footage_as_it_is(recam, edit):
     assert shown == {shots.START + 2: shots.START + 2, CUT + 3: CUT + 1}
 
 
+def test_a_known_point_belongs_to_its_cut_and_to_no_other_frame(recam, edit):
+    settings = edit.recam
+    settings.source_from, settings.use_known, settings.known_frame, settings.known_distance = (
+        "footage",
+        True,
+        CUT + 1,
+        3,
+    )
+    request, tasks = recam("request"), recam("tasks")
+    with recam("runtime").scratch_folder() as place:
+        made = tasks.drain(recam("planning").plan(request.from_settings(edit), place))
+        assert [shot.job.known and shot.job.known.frame for shot in made] == [None, 1]
+        settings.known_frame = shots.START + shots.FRAMES
+        with pytest.raises(recam("errors").ReCamError, match="is not among those that are solved"):
+            tasks.drain(recam("planning").plan(request.from_settings(edit), place))
+
+
+def test_what_no_engine_is_named_for_is_refused_in_tables(recam):
+    asked = {"scene": "Edit", "strip": "clip", "true_pixels": "yes"}
+    with pytest.raises(recam("errors").ReCamError, match="true_pixels says nothing to the engine reproject"):
+        recam("typed_request").from_texts(asked)
+    assert recam("typed_request").from_texts(asked | {"engine": "reproject"}).true_pixels
+
+
 def test_all_cuts_are_for_any_other_use(recam, edit):
     edit.recam.use = "closer"
     assert uses(recam, edit) == [("closer",), ("closer",)]
