@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..cameras import uses
 from ..contract import Job, Trajectory
 from ..engines import ConfidenceSource, DepthSource, EngineError, FrameSource
 
@@ -86,8 +87,11 @@ def choose(
     kind = job.settings.depth.kind
     if kind != "auto":
         return {"motion": _by_motion, "model": _by_model, "relief": _by_relief}[kind](look, asked=True)
-    if not _parts(source, target, job.subject_distance) and not _moves(source, job.subject_distance):
-        return Chosen(words="none needed, as the cameras stand in one place")
+    if not _parts(source, target, job.subject_distance):
+        if not _moves(source, job.subject_distance):
+            return Chosen(words="none needed, as the cameras stand in one place")
+        if _sees_what_was_filmed(job, source, target):
+            return Chosen(words="none needed, as the target camera goes where the source camera does")
     notes: list[str] = []
     for way in (_by_motion, _by_model, _by_relief):
         check()
@@ -201,6 +205,13 @@ def _parts(source: Trajectory, target: Trajectory, distance: float) -> bool:
 
 def _moves(source: Trajectory, distance: float) -> bool:
     return bool(np.ptp(_positions(source), axis=0).max() > _SAME_PLACE * distance)
+
+
+def _sees_what_was_filmed(job: Job, source: Trajectory, target: Trajectory) -> bool:
+    """Whether a target that goes where the source does never sees past the frame of the same instant."""
+    footage, output = (job.footage.width, job.footage.height), (job.output.width, job.output.height)
+    shares = uses.filmed(source, target, footage=footage, output=output, distance=job.subject_distance)
+    return bool(shares.min() == 1)
 
 
 def _turn(source: Trajectory, distance: float) -> float:
