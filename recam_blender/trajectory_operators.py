@@ -303,6 +303,9 @@ def _collection(context: bpy.types.Context) -> bpy.types.Collection:
 
 def _select(context: bpy.types.Context, cameras: list[bpy.types.Object]) -> None:
     """These alone, as after all that Blender adds; the scene's camera becomes the first of them where it has none."""
+    # As Blender's own importers do: what is edited would stay so once another object is the active one.
+    if context.mode != "OBJECT" and bpy.ops.object.mode_set.poll():
+        bpy.ops.object.mode_set(mode="OBJECT")
     layer = context.view_layer
     layer.update()  # before that it does not know of new ones
     for each in layer.objects:

@@ -63,6 +63,16 @@ def test_the_first_camera_of_a_scene_becomes_its_own_and_can_be_undone(recam, fo
     assert [each.name for each in bpy.data.cameras] == ["t"]
 
 
+def test_what_is_edited_is_left_before_another_object_is_the_active_one(recam, formats, scene, folder):
+    path = written(formats, "recam", folder, trajectory(recam))
+    bpy.ops.mesh.primitive_cube_add()
+    cube = bpy.context.object
+    bpy.ops.object.mode_set(mode="EDIT")
+    assert bpy.ops.recam.import_trajectory(filepath=str(path)) == {"FINISHED"}
+    assert (bpy.context.mode, cube.mode) == ("OBJECT", "OBJECT")
+    assert [each.name for each in bpy.context.selected_objects] == ["t"]
+
+
 def test_into_a_collection_that_is_shown(recam, formats, scene, folder):
     hidden = bpy.data.collections.new("hidden")
     scene.collection.children.link(hidden)
