@@ -1,16 +1,17 @@
 """How well footage is stabilised whose camera is solved from the footage alone; what freezing and outpainting keep.
 
-    python benchmarks/uses.py [--frames 96] [--width 832] [--height 480] [--seed 0] [--shots pan travel still]
+    python benchmarks/uses.py [--frames 96] [--width 832] [--height 480] [--seeds 0] [--shots still pan:84 pan travel]
 
 The room, its cameras and the truth come from tests/backend/raytraced.py, the hand's shake from handheld.py there: 0.4
 degrees and 1.5 cm (rms, each axis), evenly from 0.3 to 10 Hz. Nothing is given but the lens and the distance of what is
-seen first.
+seen first. A shot may be followed by its number of frames.
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime
+import itertools
 import platform
 import sys
 import tempfile
@@ -41,13 +42,18 @@ Pictures = list[np.ndarray]
 def main() -> None:
     options = parse()
     size = options.width, options.height
-    print(f"{size[0]}x{size[1]}, {options.frames} frames at {RATE} fps, seed {options.seed}, solved from the footage")
+    print(f"{size[0]}x{size[1]} at {RATE} fps, solved from the footage")
     print(f"{platform.machine()}, {datetime.date.today()}\n")
-    print("Stabilise           strength  shake down  kept (least)  sharp  Laplacian  PSNR (least)  seconds")
-    for kind in options.shots:
-        shot = film(kind, options.frames, size, options.seed)
+    print(
+        "Stabilise           seed  strength  shake down  kept (least)  sharp  Laplacian  PSNR (least)  seconds",
+        flush=True,
+    )
+    for seed, asked in itertools.product(options.seeds, options.shots):
+        kind, _, frames = asked.partition(":")
+        shot = film(kind, int(frames or options.frames), size, seed)
         for strength in options.strengths:
-            print(f"{kind:18s}  {strength:6.1f} s  {stabilise(shot, strength, size, options.depth)}", flush=True)
+            told = stabilise(shot, strength, size, options.depth)
+            print(f"{kind:7s}{len(shot.frames):4d} frames  {seed:4d}  {strength:6.1f} s  {told}", flush=True)
     print("\nOutpaint and freeze, footage of a camera that stands still")
     print(outpaint_and_freeze(min(options.frames, 48), size))
 
@@ -57,8 +63,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--frames", type=int, default=96)
     parser.add_argument("--width", type=int, default=832)
     parser.add_argument("--height", type=int, default=480)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--shots", nargs="+", default=["still", "pan", "travel"])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--shots", nargs="+", default=["still", "pan:84", "pan", "travel"])
     parser.add_argument("--strengths", nargs="+", type=float, default=[1.0])
     parser.add_argument("--depth", default="motion", choices=["plane", *contract.ESTIMATED])
     return parser.parse_args()

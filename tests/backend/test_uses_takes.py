@@ -22,19 +22,22 @@ from backend.media.reader import open_footage
 WIDTH, HEIGHT = 320, 180
 LENS = raytraced.lens_for(WIDTH, HEIGHT)
 RATE = 24
+SMALL = 240, 136  # where a camera is solved and depth is found by motion, which takes the longest
+SMALL_LENS = raytraced.lens_for(*SMALL)
 
 
-def trace(room, poses, times=None):
+def trace(room, poses, times=None, *, lens=LENS, size=(WIDTH, HEIGHT)):
     """Pictures and depth, as soft as a lens and a sensor make them."""
     times = [0.0] * len(poses) if times is None else times
-    shots = [room.shoot(pose, LENS, WIDTH, HEIGHT, time, looks=2) for pose, time in zip(poses, times, strict=True)]
+    shots = [room.shoot(pose, lens, *size, time, looks=2) for pose, time in zip(poses, times, strict=True)]
     return [cv2.GaussianBlur(picture, (0, 0), 0.7) for picture, _ in shots], [depth for _, depth in shots]
 
 
-def job_of(path, footage, use, *, target=None, size=(WIDTH, HEIGHT), kind="ffv1", **values):
-    target = target or raytraced.trajectory([np.eye(4)] * len(footage.frames), LENS, WIDTH, HEIGHT)
+def job_of(path, footage, use, *, target=None, size=(WIDTH, HEIGHT), kind="ffv1", lens=LENS, **values):
+    seen = footage.width, footage.height
+    target = target or raytraced.trajectory([np.eye(4)] * len(footage.frames), raytraced.lens_for(*seen), *seen)
     output = contract.Output(path=str(path), width=size[0], height=size[1], rate=Fraction(RATE), format=kind)
-    return contract.Job(footage=footage, target=target, output=output, use=use, lens=LENS, **values)
+    return contract.Job(footage=footage, target=target, output=output, use=use, lens=lens, **values)
 
 
 def take_of(job):
@@ -72,11 +75,13 @@ def steadied(tmp_path_factory):
     folder, count, room = tmp_path_factory.mktemp("handheld"), 72, raytraced.Room(seed=1, moving=False)
     path = handheld.meant("travel", count)
     shaken = handheld.by_hand(path, RATE, seed=4)
-    frames, depths = trace(room, shaken)
+    frames, depths = trace(room, shaken, lens=SMALL_LENS, size=SMALL)
     job = job_of(
         folder / "take.mkv",
         handheld.write_clip(folder / "clip.mkv", frames),
         Use(kind="stabilise"),
+        size=SMALL,
+        lens=SMALL_LENS,
         source_from="footage",
         subject_distance=float(np.median(depths[0])),
         settings=contract.EngineSettings(depth=contract.Depth(kind="motion")),
@@ -91,14 +96,13 @@ def steadied(tmp_path_factory):
 
 def test_stabilised_from_the_footage_alone_the_shake_is_gone(steadied):
     room, path, _, frames, _, _, _, take = steadied
-    meant, _ = trace(room, path)
+    meant, _ = trace(room, path, lens=SMALL_LENS, size=SMALL)
     assert handheld.trembling(take, meant, RATE) < 0.2 * handheld.trembling(frames, meant, RATE)
 
 
 def test_stabilised_most_of_the_frame_is_kept_and_sharp(steadied):
     _, _, _, frames, _, settled, result, take = steadied
-    size = (WIDTH, HEIGHT)
-    shares = uses.filmed(settled.source, settled.target, footage=size, output=size, distance=4.0)
+    shares = uses.filmed(settled.source, settled.target, footage=SMALL, output=SMALL, distance=4.0)
     assert shares.min() >= 0.85
     assert result.invented_most <= 0.15
     sharp = [np.mean([handheld.gradients(each) for each in kind]) for kind in (take, frames)]
@@ -110,10 +114,10 @@ def test_stabilised_it_is_what_a_steady_camera_would_have_seen(steadied):
     source, target = arrays(settled.source)[0], arrays(settled.target)[0]
     some = slice(None, None, 6)
     steady = handheld.in_the_true_world(target, source, shaken)[some]
-    truth, true_depths = trace(room, steady)
+    truth, true_depths = trace(room, steady, lens=SMALL_LENS, size=SMALL)
     each_of = zip(take[some], truth, steady, shaken[some], true_depths, depths[some], strict=True)
     visible = [
-        raytraced.psnr(made, true, raytraced.seen_before(pose, other, LENS, depth, source_depth))
+        raytraced.psnr(made, true, raytraced.seen_before(pose, other, SMALL_LENS, depth, source_depth))
         for made, true, pose, other, depth, source_depth in each_of
     ]
     assert np.mean(visible) >= 26
