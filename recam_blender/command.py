@@ -91,7 +91,9 @@ def _opened(options: argparse.Namespace) -> request.Request:
     except ReCamError as error:
         raise BadInputError(str(error)) from error
     texts = {
-        name: value for name in (*_REQUEST_OPTIONS, *_NETWORK_OPTIONS) if (value := getattr(options, name)) is not None
+        name: value
+        for name in (*_REQUEST_OPTIONS, *_USE_OPTIONS, *_NETWORK_OPTIONS)
+        if (value := getattr(options, name)) is not None
     }
     try:
         for name in request.PATHS:
@@ -149,6 +151,26 @@ _REQUEST_OPTIONS = {
     "height": "of the take",
     "folder": "where the take goes (default: recam beside the .blend; export-job: beside the job)",
 }
+_USE_OPTIONS = {
+    "source_from": "footage: solve the camera that shot it from what it shows (default: still)",
+    "relative": "yes: add the camera's move to that of the camera that shot the footage",
+    "known_frame": "a timeline frame in which a point's distance is known, for a camera that is solved",
+    "known_x": "of that point, pixels of the footage from its left edge",
+    "known_y": "likewise from its top edge",
+    "known_distance": "metres",
+    "use": f"one of {', '.join(contract.USES)} (default {request.Request.use})",
+    "use_strength": f"stabilise: seconds; what is quicker is shake (default {contract.Use.strength:g})",
+    "use_at": "lock, freeze: the timeline frame that is held",
+    "use_hold": "freeze: for how many frames; closer: frames at the part at the end",
+    "use_ease": f"freeze: frames of slowing down and of speeding up (default {contract.Use.ease})",
+    "use_region_x": "closer: left edge of the part, as a share of the footage's width",
+    "use_region_y": "likewise its top edge",
+    "use_region_width": "likewise its width",
+    "use_region_height": "likewise its height",
+    "use_by": "closer: dolly or zoom; outpaint: pull or frame",
+    "use_factor": f"outpaint: how many times as wide as the footage (default {contract.Use.factor:g})",
+    "use_keep": "outpaint: no: the footage is not kept pixel for pixel",
+}
 _NETWORK_OPTIONS = {
     "prompt": "what the footage shows",
     "negative_prompt": "what to keep away from (default: the published words)",
@@ -159,6 +181,10 @@ _NETWORK_OPTIONS = {
     "network_width": f"that it draws, a multiple of 16 (default {contract.Generation.width})",
     "network_height": f"likewise (default {contract.Generation.height})",
     "fit": f"one of {', '.join(contract.FITS)}: footage of another shape",
+    "overlap": "frames that windows of a long strip share; 0: none, the strip is thinned out",
+    "focus_x": "the middle of what a crop must keep, as a share of the footage's width",
+    "focus_y": "likewise of its height",
+    "true_pixels": "yes: keep the footage's own pixels where depth is trusted",
     "cache": "one of " + ", ".join(contract.CACHES),
     "device": "auto, cpu, mps, cuda:0 and so on (default: the preferences')",
     "plan": f"one of {', '.join(contract.PLANS)}: how memory is used",
@@ -184,7 +210,8 @@ def _parser() -> argparse.ArgumentParser:
     for one in (render, export):
         one.add_argument("blend", help="the .blend file")
         network = one.add_argument_group("for the engine " + ", ".join(request.GENERATES))
-        for group, options in ((one, _REQUEST_OPTIONS), (network, _NETWORK_OPTIONS)):
+        use = one.add_argument_group("what the take is for, and the footage's own camera")
+        for group, options in ((one, _REQUEST_OPTIONS), (use, _USE_OPTIONS), (network, _NETWORK_OPTIONS)):
             for name, text in options.items():
                 flags = ["--" + name.replace("_", "-")] + (["--out"] if name == "folder" else [])
                 group.add_argument(*flags, dest=name, help=text, required=name == "strip")

@@ -98,6 +98,17 @@ def test_export_job_writes_a_job_and_no_take(command, blend):
     assert not (blend.parent / "recam").exists()
 
 
+def test_what_a_take_is_for_is_asked_for_by_options(command, blend):
+    use = ["--use", "freeze", "--use-at", shots.START + 2, "--use-hold", 3, "--use-ease", 0, "--source-from", "footage"]
+    known = ["--known-frame", shots.START, "--known-x", 8, "--known-y", 4, "--known-distance", 2.5]
+    place = ["--job", blend.parent / "frozen.json"]
+    command("export-job", blend, "--strip", "clip", "--camera", "Target", *use, *known, *place)
+    job = json.loads((blend.parent / "frozen.json").read_text(encoding="utf-8"))
+    assert (job["use"]["kind"], job["use"]["at"], job["use"]["hold"], job["use"]["ease"]) == ("freeze", 2, 3, 0)
+    assert (job["source_from"], job["known"]) == ("footage", {"frame": 0, "x": 8, "y": 4, "distance": 2.5})
+    command("export-job", blend, "--strip", "clip", "--camera", "Target", "--use", "fly", *place, code=2)
+
+
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
