@@ -57,6 +57,7 @@ NO_TROUBLE = (
     "As the source camera has it.",
     "Depth is guessed from the picture: ground, what stands on it and what moves, as a shallow relief.",
     "Depth is estimated by the network in … on …, and scaled so that the subject is … m away.",
+    "the take was interrupted. …",
     "Made camera … from ….",
     "Made camera … in scene ….",
     "Made cameras … from ….",
