@@ -1,6 +1,7 @@
 """Footage filmed by hand and nothing else: its camera solved, the take steadied, by mouse and keys."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,10 +19,16 @@ pytestmark = needs_blender
 @pytest.fixture
 def owner(archive, tmp_path):
     """A user who has ReCam on and a clip in Videos."""
-    environment = at_home(tmp_path / "home", archive)
+    home = tmp_path / "home"
+    environment = at_home(home, archive)
+    # What was compiled for earlier tests is not compiled again: that alone would take as long as all the rest.
+    compiled = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"), "recam", "numba")
+    if compiled.is_dir():
+        (home / ".cache" / "recam").mkdir(parents=True)
+        (home / ".cache" / "recam" / "numba").symlink_to(compiled)
     film = [sys.executable, str(HERE / "traced.py"), str(tmp_path), *map(str, (FRAMES, WIDTH, HEIGHT))]
     subprocess.run(film, check=True, timeout=120)
-    (tmp_path / "handheld.mkv").rename(tmp_path / "home" / "Videos" / "handheld.mkv")
+    (tmp_path / "handheld.mkv").rename(home / "Videos" / "handheld.mkv")
     return environment
 
 

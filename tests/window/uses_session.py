@@ -142,7 +142,7 @@ def go_closer(user):
     middle = x + width // 2, y + height // 2
     press_and_drag(user, button, (middle[0] - 100, middle[1] - 60), (middle[0] + 60, middle[1] + 36))
     xdotool("mouseup", 1)
-    chosen = user.wait_for("part", SHORT_SECONDS, lambda state: state["recam"]["part"] != before)
+    user.wait_for("part", SHORT_SECONDS, lambda state: state["recam"]["part"] != before)
     user.settled()
     chosen = user.latest()["recam"]["part"]
     user.photograph("uses_closer")
