@@ -232,7 +232,7 @@ class RECAM_OT_use_source_lens(_ForFootage, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         """As it is at the frame that is shown."""
         try:
-            use_source_lens(edit_of(context), context.scene.frame_current)  # type: ignore[arg-type]
+            use_source_lens(edit_of(context), context.scene.frame_current)
         except ReCamError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
