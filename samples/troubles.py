@@ -55,7 +55,6 @@ NO_TROUBLE = (
     "The path is made from the footage's own camera, which starts where this one does.",
     "The path is made from the source camera's: of this one, only the lens may count.",
     "As the source camera has it.",
-    "Depth is guessed from the picture: ground, what stands on it and what moves, as a shallow relief.",
     "Depth is estimated by the network in … on …, and scaled so that the subject is … m away.",
     "the take was interrupted. …",
     "Made camera … from ….",

@@ -20,6 +20,7 @@ _FEWEST = 0.25  # share of a frame that must be found again; less is a cut
 _LEAK = 0.02  # of scale and shift that is forgotten a frame, so that errors do not add up
 _BLEND = 0.5  # of the frame before, where both agree
 _NEAR = 0.06  # of the range of values: what differs by more has changed
+_LEAST = 32  # pixels a side: OpenCV's flow reads beyond pictures that are smaller
 _FARTHEST = 3.0  # a scale beyond this is no scale of the same shot
 
 
@@ -71,7 +72,7 @@ class Steady:
 
 def _small(gray: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     scale = min(1.0, _SIDE / max(gray.shape))
-    size = (max(round(gray.shape[1] * scale), 16), max(round(gray.shape[0] * scale), 16))
+    size = (max(round(gray.shape[1] * scale), _LEAST), max(round(gray.shape[0] * scale), _LEAST))
     return np.asarray(cv2.resize(gray, size, interpolation=cv2.INTER_AREA))
 
 

@@ -53,7 +53,7 @@ class ReliefDepth:
     Attributes:
         plausible: whether the relief is better than a plane at ``distance``, as far as can be told.
         why: if not, a sentence on the reason.
-        words: a sentence on where the depth comes from.
+        words: what the depth is.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class ReliefDepth:
         if not self.why and self._moving().share > _MOST_MOVING:
             self.why = "Too much of the picture moves for a relief to be told from it."
         self.plausible = not self.why
-        self.words = "Depth is guessed from the picture: ground, what stands on it and what moves, as a shallow relief."
+        self.words = "a shallow relief, guessed from the picture: ground, what stands on it and what moves"
 
     def frame(self, index: int, /) -> Floats:
         """Planar depth in metres, float32 (height, width), finite everywhere."""

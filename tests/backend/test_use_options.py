@@ -35,6 +35,7 @@ def use(*arguments, count=40):
         ("--use outpaint --factor 2 --by frame", Use(kind="outpaint", factor=2.0, by="frame")),
         ("--use outpaint --no-keep", Use(kind="outpaint", keep=False)),
         ("--use freeze --at 5", Use(kind="freeze", at=5, hold=20)),
+        ("--use freeze --at 25", Use(kind="freeze", at=25, hold=3)),
         ("--use freeze --at 5 --hold 8 --ease 0", Use(kind="freeze", at=5, hold=8, ease=0)),
     ],
 )
