@@ -72,7 +72,7 @@ def action(tmp_path_factory):
 @pytest.fixture(scope="module")
 def steadied(tmp_path_factory):
     """A handheld travel, its camera solved from the footage, steadied."""
-    folder, count, room = tmp_path_factory.mktemp("handheld"), 72, raytraced.Room(seed=1, moving=False)
+    folder, count, room = tmp_path_factory.mktemp("handheld"), 60, raytraced.Room(seed=1, moving=False)
     path = handheld.meant("travel", count)
     shaken = handheld.by_hand(path, RATE, seed=4)
     frames, depths = trace(room, shaken, lens=SMALL_LENS, size=SMALL)
