@@ -47,7 +47,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     strength = "stabilise: gentle, firm or strong, or seconds: what is quicker is shake (default: firm, 1)"
     for_what.add_argument("--strength", metavar="S", help=strength)
     for_what.add_argument("--at", type=int, metavar="N", help="lock, freeze: the frame, from 0 (default: 0)")
-    hold = "freeze: frames that it is held (default: half of the take, or what it has left); closer: frames at the region at the end"
+    hold = "freeze: frames that it is held (default: half of the take, or what it leaves); closer: frames at the end"
     for_what.add_argument("--hold", type=int, metavar="N", help=hold)
     ease = f"freeze: frames of slowing down and of speeding up (default: {Use.ease})"
     for_what.add_argument("--ease", type=int, metavar="N", help=ease)

@@ -218,7 +218,9 @@ def _job(
     use = request.use_from(piece.frame_start, count, piece.reach)
     use_limits.check(use, piece.frame_start, count, (clip.width, clip.height))
     target, source = yield from _sample(piece, (width, height), (clip.width, clip.height), gently=gently)
-    lens = None if source is not None else _footage_lens(request, piece, clip.width, clip.height, gently=gently)
+    # A camera that is solved from the footage brings its lens along, unless the user knows it.
+    is_told = source is None and (request.source_from == "still" or bool(request.lens))
+    lens = _footage_lens(request, piece, clip.width, clip.height, gently=gently) if is_told else None
     return Job(
         footage=clip,
         target=target,
