@@ -155,3 +155,12 @@ def test_a_picked_point_is_kept_in_pixels(recam, edit):
 def test_without_a_solved_clip_the_button_says_why(edit):
     bpy.context.window.scene = edit
     assert not bpy.ops.recam.camera_from_clip.poll()
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_take_that_solves_its_camera_is_told_a_lens_only_where_one_is_known(recam, edit, folder, told):
+    """The target camera's lens says nothing of the footage's."""
+    edit.recam.use, edit.recam.source_from, edit.recam.use_lens = "stabilise", "footage", told
+    asked = recam("request").from_settings(edit)
+    (shot,) = recam("tasks").drain(recam("planning").plan(asked, str(folder)))
+    assert (shot.job.lens is not None) == told
