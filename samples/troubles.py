@@ -45,6 +45,7 @@ _QUIET_CALLS = {"spec", "File"}
 _MARKS = {"tr", "later", "plural"}
 
 NO_TROUBLE = (
+    "no frame … in a clip of …",  # who asks for it has a fault of its own
     "Freeze Time...",
     "Go Closer...",
     "Go Wider...",

@@ -35,6 +35,21 @@ GROUP = Group(
             ),
         ),
         Entry(
+            title="The camera's motion does not tell depth",
+            text=(
+                "Things shift against one another only while the camera that shot them travels. A camera that stands or "
+                "only turns tells nothing of depth, however much moves before it. Give the source camera, or solve the "
+                "footage, if it did travel; else choose another depth. On Automatic another is taken, and the take's "
+                "notes say why."
+            ),
+            messages=(
+                "Depth from motion needs a source camera that moves, and this one goes only … degrees around its subject: "
+                "give the camera that shot the footage, let it be solved from the footage, or choose another depth.",
+                "The source camera's motion tells the depth of … of the picture only: it is not used.",
+                "The depth model is not used. …",
+            ),
+        ),
+        Entry(
             title="No relief can be told from the picture",
             text=(
                 "A relief is guessed from the ground that is seen below the horizon, and from what stands on it. It "
@@ -43,6 +58,7 @@ GROUP = Group(
                 "it is taken. The scene's own depth or a depth network do better."
             ),
             messages=(
+                "The relief is no better than a flat plane may be: …",
                 "Too little ground is seen to tell how far away things are.",
                 "Too much of the picture moves for a relief to be told from it.",
                 "By the picture the camera would be … m above the ground, which does not go with a subject … m away.",
