@@ -38,13 +38,14 @@ GROUP = Group(
             title="The camera's motion does not tell depth",
             text=(
                 "Things shift against one another only while the camera that shot them travels. A camera that stands "
-                "or only turns tells nothing of depth, however much moves before it. Give the source camera, or solve the "
-                "footage, if it did travel; else choose another depth. On Automatic another is taken, and the take's "
-                "notes say why."
+                "or only turns tells nothing of depth, however much moves before it. Give the source camera, or solve "
+                "the footage, if it did travel; else choose another depth. On Automatic another is taken, and the "
+                "take's notes say why."
             ),
             messages=(
                 "Depth from motion needs a source camera that moves, and this one goes only … degrees around its "
-                "subject: give the camera that shot the footage, let it be solved from the footage, or choose another depth.",
+                "subject: give the camera that shot the footage, let it be solved from the footage, or choose another "
+                "depth.",
                 "The source camera's motion tells the depth of … of the picture only: it is not used.",
                 "The depth model is not used. …",
             ),
