@@ -10,6 +10,7 @@ import raytraced
 
 from backend.cameras import arrays, from_arrays, inverse, uses
 from backend.cameras.uses import outpaint
+from backend.cameras.uses.smoothing import smooth
 from backend.contract import ContractError, Region, Use
 
 WIDTH, HEIGHT, RATE = 416, 240, 24.0
@@ -140,6 +141,12 @@ def test_at_least_85_of_100_of_the_frame_stay():
 def test_short_clips(frames):
     source = shot(handheld.by_hand(handheld.meant("still", 9), RATE)[:frames])
     assert np.isfinite(arrays(made(Use(kind="stabilise"), source))[0]).all()
+
+
+@pytest.mark.parametrize(("frames", "strength", "rate"), [(4, 10, 24), (24, 10, 60), (24, 60, 120), (60, 10, 12)])
+def test_a_strength_beyond_the_clip_leaves_an_even_pan(frames, strength, rate):
+    path = np.array([raytraced.pose_at((0.01 * index, 0, 0), turn=40 * index / frames) for index in range(frames)])
+    assert np.abs(smooth(path, rate=rate, strength=strength) - path).max() < 1e-3
 
 
 def test_a_long_clip_at_a_high_rate_takes_little_time_and_no_less_shake():

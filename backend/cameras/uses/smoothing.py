@@ -36,6 +36,7 @@ _WIDEST = 0.1  # seconds between knots, at the most
 _ROUND = 1 / 3  # of the strength, and of a second at the most: within which a bend is rounded
 _STEPS, _SHARPER = 15, 8  # rounds of weights: for the sum of lengths, then for fewer bends still
 _OUTLIER = 4.0  # times the shake
+_LONGEST = 5.0  # times a clip's length
 _BLOCK = 48
 
 
@@ -50,6 +51,7 @@ def smooth(poses: Array, *, rate: float, strength: float, held: Array | None = N
     """
     if len(poses) < 4:
         return poses.copy()
+    strength = _at_most(strength, len(poses), rate)
     places, unrolled = poses[:, :3, 3], _unrolled(poses[:, :3, :3])
     axes = [_axes_of(each, rate, strength) for each in (places, unrolled)]
     curve = _Curve(np.concatenate([places @ axes[0], unrolled @ axes[1]], axis=1), rate, strength, held)
@@ -68,8 +70,13 @@ def smooth_columns(values: Array, *, rate: float, strength: float) -> Array:
     changing = np.ptp(values, axis=0) > 1e-9 * np.abs(values).max(axis=0)
     result = values.copy()
     if changing.any() and len(values) >= 4:
-        result[:, changing] = _Curve(values[:, changing], rate, strength).fitted
+        result[:, changing] = _Curve(values[:, changing], rate, _at_most(strength, len(values), rate)).fitted
     return result
+
+
+def _at_most(strength: float, frames: int, rate: float) -> float:
+    """A strength that the numbers bear: far longer than a clip, all of them leave a straight line."""
+    return min(strength, _LONGEST * frames / rate)
 
 
 def _axes_of(places: Array, rate: float, strength: float) -> Array:
@@ -134,7 +141,7 @@ class _Curve:
 
     def _fit(self, places: Array, weights: _Weights, shake: Array, known: Array | None) -> Array:
         """``known``: bends (m, k) found over a shorter time, which are meant if they are large for this one too."""
-        shake = shake + 1e-12 + 1e-12 * np.abs(places).max(axis=0)
+        shake = shake + 1e-9 + 1e-9 * np.abs(places).max(axis=0)
         if known is not None:
             weights = weights._replace(bends=_few(self._meant(known * weights.reach**2 / shake, weights.reach)))
         for step in range(_STEPS if known is not None else 0, _STEPS + _SHARPER):
