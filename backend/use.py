@@ -64,6 +64,8 @@ class Use(Message):
         "freeze: frames that the instant is held; closer: frames at the region from the end on", 0, minimum=0
     )
     ease: int = spec("freeze: frames of slowing down before the hold and of speeding up after it", 12, minimum=0)
+    lead: int = spec("closer, outpaint: frames before the camera's move, such as handles", 0, minimum=0)
+    tail: int = spec("closer, outpaint: frames after all that, such as handles", 0, minimum=0)
     region: Region = spec("closer: what is to fill the frame", Region())
     by: str = spec("closer: dolly or zoom; outpaint: pull (back) or frame (a wider one); empty: the first of them", "")
     factor: float = spec("outpaint: how many times as wide as the footage", 1.5, above=1, maximum=10)

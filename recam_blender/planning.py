@@ -100,7 +100,7 @@ def shots(
         shown = max(first, whole.frame_start), min(end, whole.frame_start + len(whole.frames))
         piece = _thinned(whole, most)
         clip = dataclasses.replace(found.footage, frames=tuple(found.footage.frames[each] for each in piece.part))
-        job = yield from _job(request, clip, _depth(request, found, piece), piece, gently=gently)
+        job = yield from _job(request, clip, _depth(request, found, piece), piece, shown, gently=gently)
         made.append(Shot(job, piece.frames, (*found.notes, *piece.notes), shown))
     return made
 
@@ -211,12 +211,22 @@ def _thinned(piece: _Piece, most: int) -> _Piece:
 
 
 def _job(
-    request: Request, clip: contract.Footage, distance: contract.Depth, piece: _Piece, *, gently: bool
+    request: Request,
+    clip: contract.Footage,
+    distance: contract.Depth,
+    piece: _Piece,
+    shown: tuple[int, int],
+    *,
+    gently: bool,
 ) -> Generator[Step, None, Job]:
     width, height = request.width or clip.width, request.height or clip.height
     count = piece.part[-1] - piece.part[0] + 1  # however few of them are looked at
     use = request.use_from(piece.frame_start, count, piece.reach)
     use_limits.check(use, piece.frame_start, count, (clip.width, clip.height))
+    if use.kind in ("closer", "outpaint"):
+        # What is seen is the whole move, and handles are more of its ends.
+        lead, tail = max(0, shown[0] - piece.frame_start), max(0, piece.frame_start + count - shown[1])
+        use = dataclasses.replace(use, lead=lead, tail=tail)
     target, source = yield from _sample(piece, (width, height), (clip.width, clip.height), gently=gently)
     # A camera that is solved from the footage brings its lens along, unless the user knows it.
     is_told = source is None and (request.source_from == "still" or bool(request.lens))

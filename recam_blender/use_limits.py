@@ -52,11 +52,11 @@ def fewer(use: Use, count: int, kept: int) -> Use:
     """A use of a take of ``count`` frames, counted in the ``kept`` frames that are looked at."""
     if kept >= count:
         return use
-    at, hold, ease = (round(each * share(count, kept)) for each in (use.at, use.hold, use.ease))
-    use = dataclasses.replace(use, at=at, hold=hold, ease=ease)
+    named = {name: round(getattr(use, name) * share(count, kept)) for name in ("at", "hold", "ease", "lead", "tail")}
+    use = dataclasses.replace(use, **named)
     if use.kind != "freeze":
         return use
-    return dataclasses.replace(use, hold=max(1, min(hold, longest_hold(use, kept))))
+    return dataclasses.replace(use, hold=max(1, min(use.hold, longest_hold(use, kept))))
 
 
 def _fits(use: Use, count: int) -> bool:

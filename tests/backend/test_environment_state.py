@@ -37,7 +37,7 @@ def test_state_of_what_is_no_environment(place):
 @pytest.mark.parametrize(("machine", "held"), [("x86_64", {"shot==1", "solves==2"}), ("aarch64", {"shot==1"})])
 def test_a_pin_may_leave_out_a_machine(tmp_path, monkeypatch, machine, held):
     file = tmp_path / "backend.txt"
-    file.write_text("shot==1  # for all\n# not built there\nSolves==2; platform_machine != \"aarch64\"\n")
+    file.write_text('shot==1  # for all\n# not built there\nSolves==2; platform_machine != "aarch64"\n')
     monkeypatch.setattr(marker.platform, "machine", lambda: machine)
     assert marker.pins([file]) == held
 

@@ -179,7 +179,7 @@ def test_option_that_another_engine_would_ignore(refusal, engine, arguments):
     [
         (
             ["--depth", "plane"],
-            "--depth: found 'plane' beside --engine recammaster, expected nothing: without --true-pixels that engine asks for no depth",
+            "--depth: found 'plane' beside --engine recammaster, expected nothing: without --true-pixels",
         ),
         (["--network-frames", "80"], "--network-frames: found 80, expected 4k + 1, like 77 or 81"),
         (["--overlap", "16"], "--overlap: found 16, expected 0, or 4k + 1 and less than the 81 frames"),

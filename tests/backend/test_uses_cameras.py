@@ -240,6 +240,16 @@ def test_the_region_can_be_shown_from_the_first_frame_on():
     assert target.intrinsics[0].fx == pytest.approx(LENS.fx / 0.4)
 
 
+@pytest.mark.parametrize("use", [Use(kind="closer", region=REGION), Use(kind="outpaint", by="pull", factor=2.0)])
+def test_handles_are_more_of_the_moves_ends(use):
+    """Four frames before and six after: between them the move is the one that a shorter take has."""
+    alone = made(use, shot([np.eye(4)] * 20))
+    beside = made(dataclasses.replace(use, lead=4, tail=6), shot([np.eye(4)] * 30))
+    assert np.array(beside.poses[4:24]) == pytest.approx(np.array(alone.poses), abs=1e-12)
+    assert beside.poses[:4] == (alone.poses[0],) * 4
+    assert np.array(beside.poses[24:]) == pytest.approx(np.array([alone.poses[-1]] * 6), abs=1e-12)
+
+
 def test_it_comes_closer_beside_the_sources_own_way():
     source = shot(handheld.by_hand(handheld.meant("travel", 30), RATE))
     still = made(Use(kind="closer", region=REGION), shot([np.eye(4)] * 30))

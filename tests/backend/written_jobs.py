@@ -38,6 +38,8 @@ def full():
             "at": 2,
             "hold": 1,
             "ease": 0,
+            "lead": 1,
+            "tail": 1,
             "region": {"x": 0.5, "y": 0.0, "width": 0.5, "height": 1.0},
             "by": "",
             "factor": 2.0,

@@ -89,3 +89,16 @@ def test_what_no_engine_is_named_for_is_refused_in_tables(recam):
 def test_all_cuts_are_for_any_other_use(recam, edit):
     edit.recam.use = "closer"
     assert uses(recam, edit) == [("closer",), ("closer",)]
+
+
+@pytest.mark.parametrize("use", ["closer", "outpaint"])
+def test_the_move_is_over_what_is_shown_and_not_over_handles(recam, edit, use):
+    edit.timeline_markers.clear()
+    edit.recam.use, edit.recam.range, edit.recam.handles = use, "preview", 2
+    edit.use_preview_range = True
+    edit.frame_preview_end, edit.frame_preview_start = shots.START + 7, shots.START + 3
+    with recam("runtime").scratch_folder() as place:
+        work = recam("planning").plan(recam("request").from_settings(edit), place)
+        (shot,) = recam("tasks").drain(work)
+    assert len(shot.job) == 9
+    assert (shot.job.use.lead, shot.job.use.tail) == (2, 2)

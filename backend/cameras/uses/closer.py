@@ -21,7 +21,7 @@ def target(use: Use, source: Trajectory, footage: Size, output: Size, distance: 
     """
     poses, lenses = arrays(resized(source, *footage))
     start, end = scales(use, footage, output)
-    share = progress(len(poses), use.hold)
+    share = progress(len(poses), use.hold, use.lead, use.tail)
     scale = start * (end / start) ** share
     # Straight towards the region: the middle goes along with the inverse of the scale.
     gone = (1 / start - 1 / scale) / (1 / start - 1 / end) if end > start else share

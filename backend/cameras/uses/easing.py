@@ -14,10 +14,11 @@ def eased(share: npt.ArrayLike) -> Array:
     return u * u * u * (10 + u * (6 * u - 15))
 
 
-def progress(length: int, hold: int) -> Array:
+def progress(length: int, hold: int, lead: int = 0, tail: int = 0) -> Array:
     """How far a move has come in each of ``length`` frames, if it has arrived for the last ``hold`` of them.
 
-    The last frame is always one of those that have arrived.
+    The last frame is always one of those that have arrived. Of the frames given, the move begins with frame ``lead``,
+    and the last ``tail`` count for nothing but that it has arrived.
     """
-    last = length - max(hold, 1)
-    return eased(np.arange(length) / last) if last > 0 else np.ones(length)
+    last = length - tail - max(hold, 1)
+    return eased((np.arange(length) - lead) / (last - lead)) if last > lead else np.ones(length)

@@ -35,7 +35,7 @@ def target(use: Use, source: Trajectory, footage: Size, output: Size, distance: 
     if use.way == "frame":
         return from_arrays(poses, _around(lenses, inside(use, footage, output), footage), *output)
     back = np.tile(np.eye(4), (len(poses), 1, 1))
-    back[:, 2, 3] = -distance * (use.factor ** progress(len(poses), 0) - 1)
+    back[:, 2, 3] = -distance * (use.factor ** progress(len(poses), 0, use.lead, use.tail) - 1)
     middle = np.array(footage) / 2
     # The footage's middle stays where it is also where the lens is shifted.
     back[:, :2, 3] = (middle - lenses[:, 2:]) / lenses[:, :2] * back[:, 2:3, 3]
