@@ -25,6 +25,8 @@ class RECAM_PT_solve(Settings, bpy.types.Panel):
         layout.use_property_split = True
         layout.use_property_decorate = False
         settings = scene.recam
+        if settings.source_camera is None:
+            layout.column().prop(settings, "source_from")
         if tasks.running(solving.KEY) is None:
             _buttons(layout, scene)
         draw_state(context, layout)

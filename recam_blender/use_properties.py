@@ -26,7 +26,7 @@ class UseSettings:
     """Mixed into the scene's settings."""
 
     source_from: bpy.props.EnumProperty(  # type: ignore[valid-type]
-        name="Footage Camera",
+        name="Moves",
         description="How the camera that shot the footage moved, where no source camera is chosen",
         items=[
             ("still", "Stands Still", "It stood still, where the camera starts"),
