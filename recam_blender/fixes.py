@@ -78,7 +78,7 @@ class _ForEdit:
         return True
 
 
-class _ForFootage(_ForEdit):
+class ForFootage(_ForEdit):
     """What needs footage that is chosen."""
 
     @classmethod
@@ -91,7 +91,7 @@ class _ForFootage(_ForEdit):
         return True
 
 
-class RECAM_OT_pin(_ForFootage, bpy.types.Operator):
+class RECAM_OT_pin(ForFootage, bpy.types.Operator):
     """Keep this strip as the footage, whichever strip is selected next"""
 
     bl_idname = "recam.pin"
@@ -156,7 +156,7 @@ class RECAM_OT_new_prompt_text(_ForEdit, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class RECAM_OT_match_view(_ForFootage, bpy.types.Operator):
+class RECAM_OT_match_view(ForFootage, bpy.types.Operator):
     """Give the cameras' scene the shape and rate of the take, so that the camera's view shows what the take will"""
 
     bl_idname = "recam.match_view"

@@ -8,7 +8,7 @@ import bpy
 
 from . import needs, region_operator, request, solved_clip, solving, tasks, watching
 from .errors import ReCamError
-from .fixes import edit_of
+from .fixes import ForFootage, edit_of
 from .request import Request
 from .texts import tr
 
@@ -30,22 +30,7 @@ def asked(scene: bpy.types.Scene) -> Request:
     )
 
 
-class _ForFootage:
-    """What needs footage that is chosen."""
-
-    poll_message_set: Any
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Say why not, where the button is grey."""
-        edit = edit_of(context)
-        if edit is None or request.chosen_footage(edit) is None:
-            cls.poll_message_set("Select the strip to re-shoot in the sequencer")
-            return False
-        return True
-
-
-class RECAM_OT_solve_footage(_ForFootage, bpy.types.Operator):
+class RECAM_OT_solve_footage(ForFootage, bpy.types.Operator):
     """Find out from the footage how the camera that shot it moved, and make a keyframed camera of that"""
 
     bl_idname = "recam.solve_footage"
@@ -131,7 +116,7 @@ def _clips(_operator: Any, context: bpy.types.Context | None) -> list[tuple[str,
     return _items
 
 
-class RECAM_OT_camera_from_clip(_ForFootage, bpy.types.Operator):
+class RECAM_OT_camera_from_clip(ForFootage, bpy.types.Operator):
     """Make a keyframed camera of what Blender's own motion tracking solved of this footage, and use it as its camera"""
 
     bl_idname = "recam.camera_from_clip"
@@ -170,7 +155,7 @@ class RECAM_OT_camera_from_clip(_ForFootage, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class RECAM_OT_pick_known(_ForFootage, bpy.types.Operator):
+class RECAM_OT_pick_known(ForFootage, bpy.types.Operator):
     """Click the point of the footage whose distance is known, in the sequencer's preview; Escape leaves it as it was"""
 
     bl_idname = "recam.pick_known"

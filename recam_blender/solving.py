@@ -13,7 +13,7 @@ import bpy
 import numpy as np
 
 from ..backend import contract
-from ..backend.cameras import from_arrays
+from ..backend.cameras import reposed
 from ..backend.contract import ContractError, Trajectory
 from ..backend.solved import Solve
 from . import assistant, compat, depth, footage, keyed_camera, planning, runtime, sampling
@@ -86,7 +86,7 @@ def keep(told: Told) -> bpy.types.Object:
     cameras, frame = time_of(scene, strip, told.frame_start)
     like = target_of(scene, cameras)
     poses = start_pose(cameras, like, frame) @ np.array(told.solve.trajectory.poses)
-    return as_source(scene, strip, cameras, like, _placed(told.solve.trajectory, poses), frame)
+    return as_source(scene, strip, cameras, like, reposed(told.solve.trajectory, poses), frame)
 
 
 # What is asked
@@ -155,11 +155,6 @@ def start_pose(cameras: bpy.types.Scene, like: bpy.types.Object | None, frame: f
             pass
     # Blender's y is ahead and z up; a camera's own x is to the right, y down and z ahead.
     return np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, _EYES], [0, 0, 0, 1]])
-
-
-def _placed(trajectory: Trajectory, poses: Any) -> Trajectory:
-    from_poses = from_arrays(poses, (1.0, 1.0, 0.5, 0.5), 1, 1)
-    return dataclasses.replace(trajectory, poses=from_poses.poses)
 
 
 def as_source(

@@ -9,7 +9,7 @@ import bpy
 from ..backend.use import FIRM, GENTLE, STRONG
 from . import compat, panel_uses, planning, request, use_limits
 from .errors import ReCamError
-from .fixes import edit_of
+from .fixes import ForFootage, edit_of
 from .request import chosen_footage
 from .texts import later, tr
 
@@ -54,22 +54,7 @@ def shorten_hold(edit: bpy.types.Scene) -> int:
     return int(edit.recam.use_hold)
 
 
-class _ForFootage:
-    """What needs footage that is chosen."""
-
-    poll_message_set: Any
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Say why not, where the button is grey."""
-        edit = edit_of(context)
-        if edit is None or chosen_footage(edit) is None:
-            cls.poll_message_set("Select the strip to re-shoot in the sequencer")
-            return False
-        return True
-
-
-class RECAM_OT_use(_ForFootage, bpy.types.Operator):
+class RECAM_OT_use(ForFootage, bpy.types.Operator):
     """Choose what takes of the footage are for, with its settings"""
 
     bl_idname = "recam.use"
@@ -166,7 +151,7 @@ class RECAM_OT_use_strength(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class RECAM_OT_use_current_frame(_ForFootage, bpy.types.Operator):
+class RECAM_OT_use_current_frame(ForFootage, bpy.types.Operator):
     """Hold the frame that the playhead is at"""
 
     bl_idname = "recam.use_current_frame"
@@ -185,7 +170,7 @@ class RECAM_OT_use_current_frame(_ForFootage, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class RECAM_OT_use_footage_camera(_ForFootage, bpy.types.Operator):
+class RECAM_OT_use_footage_camera(ForFootage, bpy.types.Operator):
     """Let the camera that shot the footage be solved from what the footage shows, when the take is made"""
 
     bl_idname = "recam.use_footage_camera"
@@ -222,7 +207,7 @@ def use_source_lens(edit: bpy.types.Scene, frame: float) -> bpy.types.Object:
 _LENS = ("sensor_fit", "sensor_width", "sensor_height", "lens", "shift_x", "shift_y")
 
 
-class RECAM_OT_use_source_lens(_ForFootage, bpy.types.Operator):
+class RECAM_OT_use_source_lens(ForFootage, bpy.types.Operator):
     """Give the camera the lens of the source camera, so that it sees as much as was filmed"""
 
     bl_idname = "recam.use_source_lens"
@@ -239,7 +224,7 @@ class RECAM_OT_use_source_lens(_ForFootage, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class RECAM_OT_shorten_hold(_ForFootage, bpy.types.Operator):
+class RECAM_OT_shorten_hold(ForFootage, bpy.types.Operator):
     """Hold the instant for as long as the strip has room for"""
 
     bl_idname = "recam.shorten_hold"
@@ -257,7 +242,7 @@ class RECAM_OT_shorten_hold(_ForFootage, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class RECAM_OT_lossless(_ForFootage, bpy.types.Operator):
+class RECAM_OT_lossless(ForFootage, bpy.types.Operator):
     """Store takes as FFV1, which changes no pixel"""
 
     bl_idname = "recam.lossless"
@@ -270,7 +255,7 @@ class RECAM_OT_lossless(_ForFootage, bpy.types.Operator):
         return {"FINISHED"}
 
 
-class RECAM_OT_automatic_depth(_ForFootage, bpy.types.Operator):
+class RECAM_OT_automatic_depth(ForFootage, bpy.types.Operator):
     """Let ReCam find the best depth that the footage tells"""
 
     bl_idname = "recam.automatic_depth"

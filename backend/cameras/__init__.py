@@ -8,7 +8,7 @@ float64 (n, 4, 4), intrinsics float64 (n, 4) as fx, fy, cx, cy in pixels.
 from .intrinsics import from_lens, interpolate_intrinsics, matrix
 from .poses import interpolate, inverse, is_rigid, relative
 from .presets import PRESETS, Preset, preset
-from .trajectory import arrays, from_arrays, resample, resized, source_of
+from .trajectory import arrays, from_arrays, reposed, resample, resized, source_of
 
 __all__ = [
     "PRESETS",
@@ -23,6 +23,7 @@ __all__ = [
     "matrix",
     "preset",
     "relative",
+    "reposed",
     "resample",
     "resized",
     "source_of",

@@ -9,7 +9,7 @@ import numpy as np
 from ..contract import Job, Trajectory, Use
 from . import uses
 from .poses import relative
-from .trajectory import from_arrays, resample, resized, source_of
+from .trajectory import reposed, resample, resized, source_of
 
 
 def follow(source: Trajectory, target: Trajectory) -> Trajectory:
@@ -17,11 +17,7 @@ def follow(source: Trajectory, target: Trajectory) -> Trajectory:
 
     pose'_i = source_i · inverse(target_0) · target_i: a target that stands still films what the source did.
     """
-    moved = np.array(source.poses) @ relative(target.poses)
-    return dataclasses.replace(target, poses=from_arrays(moved, _ANY_LENS, 1, 1).poses)
-
-
-_ANY_LENS = (1.0, 1.0, 0.5, 0.5)
+    return reposed(target, np.array(source.poses) @ relative(target.poses))
 
 
 def target_of(job: Job, source: Trajectory) -> Trajectory:

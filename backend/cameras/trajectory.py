@@ -56,6 +56,11 @@ def source_of(job: Job) -> Trajectory:
     )
 
 
+def reposed(trajectory: Trajectory, poses: npt.ArrayLike) -> Trajectory:
+    """The same lenses at other poses (n, 4, 4). Raises ContractError as :func:`from_arrays`."""
+    return from_arrays(poses, arrays(trajectory)[1], trajectory.width, trajectory.height)
+
+
 def resized(trajectory: Trajectory, width: int, height: int) -> Trajectory:
     """The same camera with its frame stretched to another size."""
     if (width, height) == (trajectory.width, trajectory.height):

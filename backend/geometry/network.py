@@ -30,8 +30,6 @@ _NEAREST, _FARTHEST = 0.15, 100.0  # times the subject's distance
 _MIDDLE = 0.3  # share of each side, in the middle, that the subject is looked for in
 _STORED = 1.5e9  # bytes on disk that the estimates of a clip may take
 _CONFIDENCE = 0.6  # of what a network says, away from steps in depth
-_MOST_FITTED = 8  # frames
-_LEAST_LIKE = 0.4  # correlation with measured depth below which it is not fitted to it
 
 
 MISSING = (
@@ -127,37 +125,9 @@ class NetworkDepth:
         sure = _CONFIDENCE * np.exp(-step / 0.1)
         return np.asarray(cv2.resize(sure, (self.width, self.height), interpolation=cv2.INTER_LINEAR), np.float32)
 
-    def fit_to(self, depth: Callable[[int], Floats], confidence: Callable[[int], Floats]) -> bool:
-        """Scale and shift inverse depth to depth that was measured, such as that of motion.
-
-        Args:
-            depth: of a frame, metres, float32 (height, width).
-            confidence: of it, 0 to 1; 0 where there is none.
-
-        Returns:
-            Whether it fits; if not, all stays as it was.
-        """
-        fitted = _fitted(*self._pairs(depth, confidence), metric=self.metric)
-        if fitted:
-            self._scale, self._shift = fitted
-        return fitted is not None
-
     def close(self) -> None:
         """Free what is kept on disk."""
         self._store.close()
-
-    def _pairs(self, depth: Callable[[int], Floats], confidence: Callable[[int], Floats]) -> tuple[Any, Any, Any]:
-        values, wanted, weights = [], [], []
-        for index in _spread(self.length, _MOST_FITTED):
-            found = self._store.get(index)
-            size = found.shape[1], found.shape[0]
-            metres = cv2.resize(depth(index), size, interpolation=cv2.INTER_NEAREST)
-            sure = cv2.resize(confidence(index), size, interpolation=cv2.INTER_NEAREST)
-            known = np.isfinite(metres) & (metres > 0) & (sure > 0.05)
-            values.append(found[known])
-            wanted.append(1 / metres[known])
-            weights.append(sure[known])
-        return np.concatenate(values), np.concatenate(wanted), np.concatenate(weights)
 
     def _placed(self) -> tuple[float, float]:
         """Scale and shift to inverse metres that put the subject at its distance."""
@@ -185,39 +155,6 @@ def _mapping(middle: float, far: float, near: float, wanted: float, metric: bool
         scale = wanted * (1 - 1 / _FAR) / max(middle - far, 0.15 * spread)
         shift = wanted - scale * middle
     return scale, shift
-
-
-def _fitted(values: Any, wanted: Any, weights: Any, *, metric: bool) -> tuple[float, float] | None:
-    """Robust scale and shift, None where what was measured and what was estimated are not alike."""
-    if values.size < 50:
-        return None
-    step = max(values.size // 100_000, 1)
-    values, wanted, weights = (each[::step].astype(np.float64) for each in (values, wanted, weights))
-    used, scale, shift = weights.copy(), 1.0, 0.0
-    for _ in range(10):
-        total = used.sum()
-        v, w = (used @ values) / total, (used @ wanted) / total
-        if metric:
-            scale, shift = (used @ (values * wanted)) / max(used @ values**2, 1e-12), 0.0
-        else:
-            variance = used @ (values - v) ** 2
-            if variance <= 1e-12 * total * v * v:
-                return None
-            scale = (used @ ((values - v) * (wanted - w))) / variance
-            shift = w - scale * v
-        error = np.abs(scale * values + shift - wanted)
-        bound = max(1.5 * float(np.median(error)), 1e-9)
-        used = weights * np.minimum(1.0, bound / np.maximum(error, 1e-12))
-    if not (math.isfinite(scale) and scale > 0):
-        return None
-    like = 1.0 if metric else _likeness(values, wanted, used)
-    return (float(scale), float(shift)) if like > _LEAST_LIKE else None
-
-
-def _likeness(values: Any, wanted: Any, weights: Any) -> float:
-    """Their correlation."""
-    v, w = values - np.average(values, weights=weights), wanted - np.average(wanted, weights=weights)
-    return float((weights @ (v * w)) / math.sqrt(max((weights @ v**2) * (weights @ w**2), 1e-30)))
 
 
 class _Estimate:

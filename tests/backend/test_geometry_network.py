@@ -169,35 +169,6 @@ def test_long_clips_are_kept_smaller():
     assert 20_000 * 2 * height * width < 1.6e9
 
 
-def test_fit_to_measured_depth(frames, relative):
-    depth = estimated(frames, relative)
-    said = [1 / depth.frame(index) for index in range(LENGTH)]
-    low, high = (np.percentile(said, each) for each in (10, 90))
-    random = np.random.default_rng(0)
-    truth = [1 / np.clip(0.05 + 0.7 * (each - low) / (high - low), 0.02, 2) for each in said]
-    wrong = random.random((HEIGHT, WIDTH)) < 0.1
-
-    def measured(index):
-        return np.where(wrong, 0.3, truth[index]).astype(np.float32)
-
-    def sure(index):
-        return (random.random((HEIGHT, WIDTH)) < 0.6).astype(np.float32)
-
-    assert depth.fit_to(measured, sure)
-    inside = (said[2] > low) & (said[2] < high)
-    assert np.median(np.abs(depth.frame(2) / truth[2] - 1)[inside]) < 0.03
-
-
-def test_what_does_not_fit_changes_nothing(frames, relative):
-    depth = estimated(frames, relative)
-    before = depth.frame(0)
-    upside_down = {index: 8.0 - np.minimum(depth.frame(index), 7.9) for index in range(LENGTH)}
-    ones = np.ones((HEIGHT, WIDTH), np.float32)
-    assert not depth.fit_to(upside_down.__getitem__, lambda index: ones)
-    assert not depth.fit_to(depth.frame, lambda index: 0 * ones)
-    assert np.array_equal(depth.frame(0), before)
-
-
 @pytest.mark.parametrize(
     ("far", "near", "metric"), [(0.0, 9.0, False), (2.0, 9.0, False), (0.1, 1.0, True), (0.4, 0.4, False)]
 )

@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import time
 import types
 
 import bpy
@@ -447,28 +446,3 @@ def test_a_part_lies_where_the_strip_is_drawn(recam, edit):
     # Moved, it is read as Blender shows it: the whole picture.
     strip.transform.offset_x = 40.0
     assert regions.in_preview(edit, region) == pytest.approx((275, 200, 250, 200))
-
-
-def test_blender_is_not_held_while_a_path_is_smoothed(recam, edit):
-    """Smoothing takes longer than a redraw may wait."""
-    paths = recam("paths")
-    work = paths.aside(lambda: time.sleep(1.0) or "done", 1)
-    longest, came = 0.0, ""
-    while not came:
-        begun = time.perf_counter()
-        try:
-            next(work)
-        except StopIteration as end:
-            came = end.value
-        longest = max(longest, time.perf_counter() - begun)
-    assert came == "done"
-    assert longest < 0.5  # a busy machine may hold one of these waits for a while, but not for the whole work
-    with pytest.raises(ZeroDivisionError):
-        recam("tasks").drain(paths.aside(lambda: 1 / 0, 1))
-
-
-def test_a_path_that_is_known_is_not_made_again(recam, edit, seen, monkeypatch):
-    edit.recam.use = "stabilise"
-    first = seen().target.matrices
-    monkeypatch.setattr(recam("paths"), "target_of", None)
-    assert (seen().target.matrices == first).all()
