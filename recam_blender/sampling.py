@@ -158,6 +158,14 @@ def matrix_world_from_pose(pose: Any, scene: bpy.types.Scene) -> Matrix:
     return matrix
 
 
+def in_opencv_axes(matrices: Any) -> Matrix:
+    """Rigid camera matrices (n, 4, 4) of Blender's axes in OpenCV's; places stay in their own unit."""
+    poses = np.array(matrices, dtype=np.float64)
+    left, _, right = np.linalg.svd(poses[:, :3, :3] @ _FLIP)
+    poses[:, :3, :3] = left @ right
+    return poses
+
+
 def notes(camera: bpy.types.Object, scene: bpy.types.Scene) -> list[str]:
     """What this camera would do in a render and does not do in a take, in whole sentences."""
     found = []

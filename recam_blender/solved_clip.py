@@ -146,11 +146,7 @@ def _follower(cameras: bpy.types.Scene, clip: bpy.types.MovieClip) -> bpy.types.
 
 
 def _poses(solved: bpy.types.MovieTrackingReconstruction, frames: list[int]) -> Any:
-    flip = np.diag((1.0, -1.0, -1.0, 1.0))
-    poses = np.array([np.array(solved.cameras.matrix_from_frame(frame=each)) for each in frames]) @ flip
-    left, _, right = np.linalg.svd(poses[:, :3, :3])
-    poses[:, :3, :3] = left @ right
-    return poses
+    return sampling.in_opencv_axes([np.array(solved.cameras.matrix_from_frame(frame=each)) for each in frames])
 
 
 def _scale(scene: bpy.types.Scene, clip: bpy.types.MovieClip, found: FootageFound, shown: list[int]) -> float:
